@@ -1,0 +1,23 @@
+"""The words of the project: readings, devices, patients, EKGs, and the vocabulary of what is measured."""
+
+from gateway.model.ekg import STANDARD_LEADS, DeviceMeasurement, EkgGroup, EkgRecording
+from gateway.model.patient import Encounter, Identifier, Patient
+from gateway.model.reading import Device, Observation, Reading, Sent, Status, rejected
+from gateway.model.vocabulary import ReadingKind
+
+__all__ = [
+    "STANDARD_LEADS",
+    "Device",
+    "DeviceMeasurement",
+    "EkgGroup",
+    "EkgRecording",
+    "Encounter",
+    "Identifier",
+    "Observation",
+    "Patient",
+    "Reading",
+    "ReadingKind",
+    "Sent",
+    "Status",
+    "rejected",
+]
