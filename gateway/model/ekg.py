@@ -85,7 +85,7 @@ class EkgRecording:
     samples_mv: "NDArray[np.float64]"
     sample_rate_hz: float
     started_at: datetime | None = None
-    device: Device = Device()
+    device: Device = field(default_factory=Device)
     filters: Mapping[str, str] = field(default_factory=dict)
     patient_fields: Mapping[str, str] = field(default_factory=dict, repr=False)
     device_measurements: Mapping[str, DeviceMeasurement] = field(default_factory=dict)

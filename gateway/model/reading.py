@@ -1,6 +1,6 @@
 """What a device said: a reading and the observations in it."""
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Literal, Self
@@ -34,7 +34,7 @@ class Device:
     id: str | None = None
 
     def filled_from(self, other: "Device") -> "Device":
-        """This device, with what it does not state taken from `other`."""
+        """The device, with what it does not state taken from `other`."""
         return Device(*(getattr(self, f.name) or getattr(other, f.name) for f in fields(Device)))
 
 
@@ -115,7 +115,7 @@ class Reading:
     clock_drift: timedelta | None = None
     sequence: str | None = None
     subject: str | None = None
-    device: Device = Device()
+    device: Device = field(default_factory=Device)
     driver: str | None = None
     patient_id: str | None = None
     ekg: "EkgRecording | None" = None

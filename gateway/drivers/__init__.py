@@ -1,0 +1,57 @@
+"""Drivers: one module a device family, and what they are made of.
+
+A driver turns bytes into readings and does nothing else. Start from :class:`Driver` and
+:class:`Session`; :data:`registry` holds what is installed, by id.
+"""
+
+from gateway.drivers.contract import (
+    BleLink,
+    Close,
+    Driver,
+    Event,
+    Events,
+    Fault,
+    FolderLink,
+    Identified,
+    Link,
+    Measured,
+    Progress,
+    Read,
+    Send,
+    SerialLink,
+    Session,
+    SetTimer,
+    Setting,
+    Subscribe,
+    TcpLink,
+    UsbLink,
+)
+from gateway.drivers.conversation import Conversation
+from gateway.drivers.registry import DriverError, load, registry
+
+__all__ = [
+    "BleLink",
+    "Close",
+    "Conversation",
+    "Driver",
+    "DriverError",
+    "Event",
+    "Events",
+    "Fault",
+    "FolderLink",
+    "Identified",
+    "Link",
+    "Measured",
+    "Progress",
+    "Read",
+    "Send",
+    "SerialLink",
+    "Session",
+    "SetTimer",
+    "Setting",
+    "Subscribe",
+    "TcpLink",
+    "UsbLink",
+    "load",
+    "registry",
+]

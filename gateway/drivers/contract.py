@@ -1,0 +1,245 @@
+"""What a driver is: a declaration, and a session that turns bytes into events without any I/O.
+
+A session gets what happened on the link and answers with a tuple of events, carried out in order.
+A ``Send`` that follows a ``Measured`` goes out only when that reading is on disk, so that a device
+which deletes what was acknowledged can be answered with a clear conscience.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal, Protocol, Self
+
+from gateway.errors import DecodeError
+from gateway.model import Device, Reading
+from gateway.model.vocabulary import DeviceKind
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Bytes for the device. `channel` is a characteristic's UUID, an endpoint's address or ``""``.
+
+    An `optional` one is passed over where the device lacks the channel.
+    """
+
+    data: bytes
+    channel: str = ""
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Subscribe:
+    """Notifications or indications of `channel` wanted, whichever the device offers."""
+
+    channel: str
+    optional: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """The present value of `channel` wanted; it comes as ``received``. Passed over where it is missing."""
+
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class SetTimer:
+    """``timer(name, at)`` wanted after so many seconds. Set again, it starts anew; zero cancels it."""
+
+    name: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """What the device said of itself. Readings from now on carry it."""
+
+    device: Device
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A reading."""
+
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """For the screen only: measuring, moving, searching. Never a value to keep.
+
+    `fraction` is 0 to 1 where the device tells how far it has come.
+    """
+
+    text: str
+    fraction: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Bytes that do not hold, or a protocol that was broken.
+
+    Parameters
+    ----------
+    code, message : str
+        As in :class:`gateway.errors.DecodeError`.
+    offset : int, optional
+        Of the first wrong byte, counted over all that this channel received since the connection.
+    """
+
+    code: str
+    message: str
+    offset: int | None = None
+
+    @classmethod
+    def from_error(cls, error: DecodeError, *, offset: int = 0) -> Self:
+        """The fault of a frame that starts `offset` bytes into what was received."""
+        return cls(error.code, error.message, error.offset + offset)
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """The link is to be closed; for the log, why."""
+
+    reason: str
+
+
+Event = Send | Subscribe | Read | SetTimer | Identified | Measured | Progress | Fault | Close
+Events = tuple[Event, ...]
+
+
+class Session(Protocol):
+    """A driver's side of one connection.
+
+    Besides ``received`` it may have any of ``connected(at)``, ``timer(name, at)`` and
+    ``disconnected(at)``, which return events too; one that it has no use for is left out.
+    Foreign bytes never make it raise, and after garbage the next good frame is decoded.
+
+    A time that the device states without a zone is given as a naive datetime with
+    ``time_source="device"``; the site's zone is put to it by whoever knows it.
+    """
+
+    def received(self, data: bytes, channel: str, at: datetime) -> Events: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SerialLink:
+    """A serial port; the same bytes may come through ``socket://`` or ``rfc2217://``.
+
+    `dtr` and `rts` are the states to be set before opening, None to leave them to the system.
+    """
+
+    baudrate: int
+    bytesize: Literal[7, 8] = 8
+    parity: Literal["N", "E", "O"] = "N"
+    stopbits: Literal[1, 2] = 1
+    xonxoff: bool = False
+    rtscts: bool = False
+    dtr: bool | None = None
+    rts: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsbLink:
+    """A USB device by vendor and product id, or any that has an interface of `interface_class`."""
+
+    vendor: int | None = None
+    product: int | None = None
+    interface_class: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BleLink:
+    """A Bluetooth LE peripheral by advertised services (16- or 128-bit UUIDs) and, where needed, its name.
+
+    `name` is a regular expression that the whole advertised name must match.
+    `deletes_confirmed` says that the device forgets a record once its indication was confirmed: the raw
+    value is then journalled before the confirmation.
+    """
+
+    services: tuple[str, ...] = ()
+    name: str | None = None
+    deletes_confirmed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TcpLink:
+    """A device, or the box that it hangs on, that listens on a TCP port."""
+
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FolderLink:
+    """Files dropped in a folder, by name pattern: each complete file one ``received``, its name the channel."""
+
+    patterns: tuple[str, ...]
+
+
+Link = SerialLink | UsbLink | BleLink | TcpLink | FolderLink
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What the wire does not say. One without a default must be configured.
+
+    Parameters
+    ----------
+    name : str
+        Also the keyword argument by which the session receives it.
+    choices : tuple of str
+        Empty where any text will do.
+    default : str, optional
+    help : str
+    """
+
+    name: str
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+    help: str = ""
+
+
+Evidence = Literal["capture", "manual", "one-implementation"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Driver:
+    """A device family, declared.
+
+    Parameters
+    ----------
+    id : str
+        Lower case, vendor first: ``nonin-serial``.
+    vendor : str
+    models : tuple of str
+    kind : str
+    emits : mapping of str to tuple of str
+        Every observation name that it may emit, with the UCUM units (``""`` for none).
+    links : tuple of Link
+        The ways to reach it, the usual one first.
+    settings : tuple of Setting
+    evidence : {"capture", "manual", "one-implementation"}
+        The best that its byte table rests on.
+    session : callable
+        Called with the settings as keyword arguments, once a connection.
+    frames : callable, optional
+        Called like `session`; its session reports every frame for itself. For a driver whose session
+        concludes something from several frames (debouncing, ignoring the first): a technician who
+        decodes one frame wants to see what that frame says.
+    """
+
+    id: str
+    vendor: str
+    models: tuple[str, ...]
+    kind: DeviceKind
+    emits: Mapping[str, tuple[str, ...]]
+    links: tuple[Link, ...]
+    evidence: Evidence
+    session: Callable[..., Session]
+    settings: tuple[Setting, ...] = ()
+    frames: Callable[..., Session] | None = field(default=None)
+
+    @property
+    def device(self) -> Device:
+        """What the declaration alone says of a connected device: its model only where there is just one."""
+        return Device(vendor=self.vendor, model=self.models[0] if len(self.models) == 1 else None)

@@ -1,0 +1,81 @@
+"""What a transport gives the service: connections that carry bytes, whatever they run over."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from gateway.model import Device
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """Bytes that arrived on one channel, and when by the gateway's clock (timezone-aware)."""
+
+    data: bytes
+    channel: str
+    at: datetime
+
+
+class Connection(Protocol):
+    """An open link with one device, until one of the two ends it."""
+
+    @property
+    def device(self) -> Device:
+        """What the link itself knows of the device: USB serial number, Bluetooth address, path."""
+        ...
+
+    async def receive(self) -> Received | None:
+        """The next bytes, in order; None when the device has ended the connection in good order.
+
+        Raises
+        ------
+        TransportError
+            The link broke: unplugged, reset, out of range.
+        """
+        ...
+
+    async def send(self, data: bytes, channel: str) -> None:
+        """Bytes to the device. Raises TransportError if they cannot be, KeyError for a channel it lacks."""
+        ...
+
+    async def read(self, channel: str) -> None:
+        """Ask for a channel's present value, which comes by `receive`; KeyError for one that it lacks."""
+        ...
+
+    async def subscribe(self, channel: str) -> None:
+        """Ask for a channel's notifications; KeyError for one that the device lacks."""
+        ...
+
+    async def settle(self, received: Received, refusal: str | None) -> None:
+        """Everything that came of `received` is on disk; `refusal` says why nothing did.
+
+        A folder moves the file then. Other transports have nothing to do.
+        """
+        ...
+
+    async def close(self) -> None: ...
+
+
+Keep = Callable[[Received], None]
+"""Called within a notification's callback: the raw value is on disk when it returns, or it raises."""
+
+
+class Transport(Protocol):
+    """A way to one device. `url` is how it was configured, for logs."""
+
+    @property
+    def url(self) -> str: ...
+
+    async def open(self) -> Connection:
+        """A connection, as soon as the device is there.
+
+        A transport that has to wait for its device (an advertisement, a caller) waits here for ever.
+
+        Raises
+        ------
+        TransportError
+            Now it cannot be had: no such port, port held by another program, adapter off. Worth trying
+            again later.
+        """
+        ...
