@@ -1,0 +1,42 @@
+"""What stands in for samples that are not there."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class LevelledGaps:
+    """Closes every gap of a signal that arrives in blocks, so that none of its edges looks like a wave.
+
+    The last value is held through the gap, and all that follows is moved to that level: a band-pass
+    behind it sees a flat line where the signal is missing, whatever the baseline did meanwhile.
+    """
+
+    def __init__(self) -> None:
+        self._last = np.nan
+        self._shift = 0.0
+
+    def levelled(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
+        """`block`, not empty, with its NaN filled and what follows them shifted.
+
+        Parameters
+        ----------
+        block : (n,) array, mV
+
+        Returns
+        -------
+        (n,) array, mV
+        """
+        values = np.concatenate(([self._last], block))
+        missing = np.isnan(values)
+        if not missing.any():
+            self._last = values[-1]
+            return block + self._shift
+        known = np.maximum.accumulate(np.where(missing, 0, np.arange(len(values))))
+        held = values[known]
+        resumed = np.flatnonzero(missing[:-1] & ~missing[1:]) + 1
+        steps = np.zeros(len(values))
+        steps[0] = self._shift
+        steps[resumed] = np.nan_to_num(held[resumed - 1]) - values[resumed]
+        shift = np.cumsum(steps)
+        self._last, self._shift = held[-1], shift[-1]
+        return np.nan_to_num(held + shift)[1:]
