@@ -1,0 +1,228 @@
+"""Serial ports by pyserial: a device path, or ``rfc2217://HOST:PORT`` for a port on the network.
+
+Each open port has one thread, which does nothing but wait in a blocking read and hand the bytes over to the
+event loop. What it has handed over and nobody has taken is bounded: then it stops reading, and the
+operating system's buffer and the line's flow control have their turn. The thread ends before ``close`` does.
+
+A port that was pulled out shows itself as SerialException, as OSError, as TypeError from inside pyserial,
+or as reads that stay empty while the device node is gone. All of them are one TransportError here.
+"""
+
+import asyncio
+import contextlib
+import errno
+import os
+import socket
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import serial
+import serial.rfc2217
+from serial.tools import list_ports
+
+from gateway.drivers import SerialLink
+from gateway.errors import TransportError
+from gateway.model import Device
+from gateway.transports.contract import Received
+from gateway.transports.stream import Stream, only_channel
+from gateway.transports.tcp import keep_alive
+
+Port = serial.Serial | serial.rfc2217.Serial
+
+_UNPLUGGED = (serial.SerialException, OSError, TypeError)
+_READ_S = 1.0
+_NETWORK_READ_S = 0.2
+_WRITE_S = 5.0
+_CHUNK = 4096
+_CHUNKS_WAITING = 256
+
+_REFUSALS = {
+    errno.ENOENT: "no such port; check that the device is plugged in",
+    errno.ENXIO: "no device behind this port; check that the device is plugged in",
+    errno.EACCES: "no permission to open it; add this user to the group that owns the port, often dialout",
+    errno.EAGAIN: "another program holds it; close that program",
+    errno.EBUSY: "another program holds it; close that program",
+}
+
+
+class _NetworkPort(serial.rfc2217.Serial):
+    """A port of an RFC 2217 device server, whose death is noticed."""
+
+    _socket: socket.socket
+
+    def open(self) -> None:
+        super().open()
+        keep_alive(self._socket)
+
+
+def _configured(url: str, link: SerialLink) -> Port:
+    """The port as pyserial has it, closed, with the line's settings and DTR and RTS as they shall be."""
+    port: Port
+    if url.startswith("rfc2217://"):
+        port = _NetworkPort(None)
+        port.port = url
+        port.timeout = _NETWORK_READ_S
+    else:
+        port = serial.serial_for_url(url, do_not_open=True, exclusive=True)
+        port.timeout = _READ_S
+        port.write_timeout = _WRITE_S
+    port.baudrate, port.bytesize, port.parity = link.baudrate, link.bytesize, link.parity
+    port.stopbits, port.xonxoff, port.rtscts = link.stopbits, link.xonxoff, link.rtscts
+    if link.dtr is not None:
+        port.dtr = link.dtr
+    if link.rts is not None:
+        port.rts = link.rts
+    return port
+
+
+def _identity(url: str) -> Device:
+    """What the cable says of itself, by its serial number or else by where it is plugged in."""
+    path = os.path.realpath(url)
+    for found in list_ports.comports():
+        if found.device == path and found.vid is not None:
+            place = found.serial_number or found.location
+            return Device(serial=found.serial_number, id=f"usb:{found.vid:04x}:{found.pid:04x}:{place}")
+    return Device(id=url)
+
+
+def _open(url: str, link: SerialLink) -> tuple[Port, Device]:
+    try:
+        port = _configured(url, link)
+        port.open()
+    except (serial.SerialException, OSError, ValueError) as error:
+        number = error.errno if isinstance(error, OSError) else None
+        raise TransportError(f"{url}: {_REFUSALS.get(number or 0) or _plain(error)}") from error
+    return port, Device(id=url) if "://" in url else _identity(url)
+
+
+class SerialConnection(Stream):
+    """One open port and the thread that reads it."""
+
+    def __init__(self, url: str, port: Port, device: Device) -> None:
+        self._url = url
+        self._port = port
+        self._device = device
+        self._loop = asyncio.get_running_loop()
+        self._inbox: asyncio.Queue[Received | TransportError | None] = asyncio.Queue()
+        self._places = threading.Semaphore(_CHUNKS_WAITING)
+        self._closing = threading.Event()
+        self._writing: asyncio.Future[int | None] | None = None
+        self._thread = threading.Thread(target=self._read_on, name=f"reader of {url}", daemon=True)
+        self._thread.start()
+
+    @property
+    def device(self) -> Device:
+        return self._device
+
+    async def receive(self) -> Received | None:
+        arrived = await self._inbox.get()
+        if isinstance(arrived, Received):
+            self._places.release()
+            return arrived
+        self._inbox.put_nowait(arrived)
+        if arrived is None:
+            return None
+        raise arrived
+
+    async def send(self, data: bytes, channel: str) -> None:
+        only_channel(channel)
+        if self._closing.is_set():
+            raise TransportError(f"{self._url}: closed")
+        await self._written()
+        # Shielded, so that close() can wait for it: a cancelled write would go on in its thread, with a file
+        # descriptor that may belong to another port by then.
+        self._writing = asyncio.ensure_future(asyncio.to_thread(self._port.write, data))
+        try:
+            await asyncio.shield(self._writing)
+        except _UNPLUGGED as error:
+            raise TransportError(f"{self._url}: bytes not sent, {_plain(error)}") from error
+
+    async def close(self) -> None:
+        if not self._closing.is_set():
+            self._closing.set()
+            self._places.release()
+            for cancel in ("cancel_read", "cancel_write"):
+                _call_if_there(self._port, cancel)
+        await self._written()
+        await asyncio.to_thread(self._end)
+        self._inbox.put_nowait(None)
+
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await asyncio.gather(self._writing, return_exceptions=True)
+
+    def _end(self) -> None:
+        self._thread.join()
+        with contextlib.suppress(*_UNPLUGGED):
+            self._port.close()
+
+    def _read_on(self) -> None:
+        """The thread: read and hand over, until closed or unplugged."""
+        try:
+            while not self._closing.is_set():
+                first = self._port.read(1)
+                if first:
+                    self._read_rest(first)
+                elif self._node_is_gone():
+                    raise OSError(errno.ENODEV, "device node is gone")
+        except _UNPLUGGED as error:
+            self._tell(TransportError(f"{self._url}: unplugged, {_plain(error)}"))
+
+    def _read_rest(self, data: bytes) -> None:
+        try:
+            data += self._port.read(min(self._port.in_waiting, _CHUNK))
+        finally:
+            self._hand_over(Received(data, "", datetime.now(UTC)))
+
+    def _hand_over(self, received: Received) -> None:
+        self._places.acquire()
+        self._tell(received)
+
+    def _tell(self, news: Received | TransportError) -> None:
+        # The loop may have been closed over the connection's head; then nobody is left to be told.
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._inbox.put_nowait, news)
+
+    def _node_is_gone(self) -> bool:
+        return "://" not in self._url and not Path(self._url).exists()
+
+
+@dataclass(frozen=True, slots=True)
+class SerialTransport:
+    """A serial port at `url`, with the line settings of `link`."""
+
+    url: str
+    link: SerialLink
+
+    async def open(self) -> SerialConnection:
+        """The port, opened for this program alone.
+
+        Raises
+        ------
+        TransportError
+            No such port, no permission, held by another program, or settings that it does not have.
+        """
+        opening = asyncio.ensure_future(asyncio.to_thread(_open, self.url, self.link))
+        try:
+            port, device = await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            for opened in await asyncio.gather(opening, return_exceptions=True):
+                if not isinstance(opened, BaseException):
+                    opened[0].close()
+            raise
+        return SerialConnection(self.url, port, device)
+
+
+def _call_if_there(port: Port, method: str) -> None:
+    """Interrupt a blocking call, where this kind of port can be interrupted."""
+    function: Callable[[], None] | None = getattr(port, method, None)
+    if function is not None:
+        with contextlib.suppress(*_UNPLUGGED):
+            function()
+
+
+def _plain(error: BaseException) -> str:
+    return str(error).strip("'\"") or type(error).__name__
