@@ -1,0 +1,166 @@
+"""Where a reading becomes the gateway's responsibility: one transaction with its messages, or none."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from gateway.errors import Hl7Error
+from gateway.hl7.profiles import Profile, build_oru
+from gateway.model import Reading
+from gateway.service.association import Association, associate, moment_of
+from gateway.service.ekg_step import measured
+from gateway.service.guards import guarded
+from gateway.store import Database, encounters, outbox, readings
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """What became of one reading.
+
+    Parameters
+    ----------
+    reading_id : int, optional
+        None where the same record had been accepted before.
+    held : str, optional
+        Why it waits for a person.
+    control_ids : tuple of str
+        Of the messages that carry it, one a destination.
+    """
+
+    reading_id: int | None
+    held: str | None = None
+    control_ids: tuple[str, ...] = ()
+
+
+@dataclass(slots=True, kw_only=True)
+class Acceptance:
+    """The one door into the store.
+
+    Parameters
+    ----------
+    database : Database
+    profiles : mapping of str to Profile
+        By destination.
+    zone : ZoneInfo
+        The site's: readings timed by the gateway carry its offset.
+    longest_encounter : timedelta
+    now : callable
+    queued : callable
+        Called after the commit that put messages in the outbox.
+    """
+
+    database: Database
+    profiles: Mapping[str, Profile]
+    zone: ZoneInfo
+    longest_encounter: timedelta
+    now: Callable[[], datetime]
+    queued: Callable[[], None]
+
+    async def accept(self, source: str, reading: Reading, *, room: str | None, at: datetime) -> Accepted:
+        """Measure, guard, associate and store; on disk when this returns.
+
+        Parameters
+        ----------
+        source : str
+            The device's name in the configuration.
+        reading : Reading
+        room : str, optional
+        at : datetime
+            When it was received.
+
+        Raises
+        ------
+        StoreError
+            It is not on disk; the device must not be told that it was taken.
+        """
+        if reading.ekg is not None:
+            reading = await asyncio.to_thread(measured, reading)
+        reading = guarded(self._timed(reading, at))
+
+        def work(db: sqlite3.Connection) -> Accepted:
+            return self._accept(db, source, reading, room, at)
+
+        accepted = await asyncio.wrap_future(self.database.submit(work))
+        if accepted.control_ids:
+            self.queued()
+        return accepted
+
+    def _timed(self, reading: Reading, at: datetime) -> Reading:
+        if reading.taken_at is None:
+            return reading.taken(at.astimezone(self.zone), by="gateway")
+        if reading.time_source == "gateway":
+            return reading.taken(reading.taken_at.astimezone(self.zone), by="gateway")
+        return reading
+
+    def _accept(
+        self, db: sqlite3.Connection, source: str, reading: Reading, room: str | None, at: datetime
+    ) -> Accepted:
+        found = self._association(db, reading, room, at)
+        if found.encounter is not None:
+            reading = replace(reading, patient_id=found.encounter.encounter.patient.id)
+        reading_id = readings.add(
+            db,
+            source,
+            reading,
+            key=readings.record_key(source, reading),
+            encounter_id=found.encounter.id if found.encounter else None,
+            held=found.held,
+            at=at,
+        )
+        if reading_id is None or found.encounter is None or reading.status == "rejected":
+            return Accepted(reading_id, found.held)
+        try:
+            return Accepted(reading_id, None, self._enqueue(db, source, reading_id, reading, found.encounter))
+        except Hl7Error as error:
+            held = f"no message can be built of it: {error}"
+            readings.hold(db, reading_id, held)
+            return Accepted(reading_id, held)
+
+    def _association(
+        self, db: sqlite3.Connection, reading: Reading, room: str | None, at: datetime
+    ) -> Association:
+        moment = moment_of(reading, at)
+        return associate(
+            moment,
+            at,
+            room=room,
+            encounter=encounters.covering(db, room, moment) if room else None,
+            longest=self.longest_encounter,
+        )
+
+    def _enqueue(
+        self,
+        db: sqlite3.Connection,
+        source: str,
+        reading_id: int,
+        reading: Reading,
+        stored: encounters.StoredEncounter,
+    ) -> tuple[str, ...]:
+        sent_at = self.now()
+        filler_number = outbox.filler_number(db, reading_id)
+        bodies = {}
+        for destination, profile in self.profiles.items():
+            control_id = outbox.next_control_id(db)
+            bodies[destination, control_id] = build_oru(
+                reading,
+                stored.encounter.patient,
+                stored.encounter,
+                control_id=control_id,
+                filler_number=filler_number,
+                sent_at=sent_at.astimezone(self.zone),
+                profile=profile,
+            )
+        for (destination, control_id), body in bodies.items():
+            outbox.enqueue(
+                db,
+                destination=destination,
+                reading_id=reading_id,
+                control_id=control_id,
+                stream=f"{stored.encounter.patient.id} {source}",
+                body=body,
+                at=sent_at,
+            )
+        return tuple(control_id for _, control_id in bodies)

@@ -1,0 +1,214 @@
+"""The configuration file: TOML, checked whole, every mistake named with its key path and the fix."""
+
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from gateway.drivers import Driver, DriverError, load
+from gateway.drivers.conversation import check_settings
+from gateway.errors import ConfigError, GatewayError, Problem
+from gateway.hl7.profiles import PROFILES
+from gateway.transports import check_url
+
+
+def _address(text: object) -> object:
+    if not isinstance(text, str):
+        return text
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or not 0 <= int(port) < 65536:
+        raise ValueError("not HOST:PORT")
+    return Address(host=host.strip("[]"), port=int(port))
+
+
+def _zone(text: object) -> object:
+    try:
+        return ZoneInfo(str(text))
+    except (ZoneInfoNotFoundError, ValueError) as error:
+        raise ValueError("not a time zone") from error
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
+
+
+class Address(_Table):
+    """A host and a TCP port, written ``HOST:PORT``."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+HostPort = Annotated[Address, BeforeValidator(_address)]
+Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+
+
+class Site(_Table):
+    """The clinic: the name it has in messages, and the zone its devices' clocks are in."""
+
+    name: str = Field(min_length=1)
+    zone: Zone
+
+
+class StoreTable(_Table):
+    """Where accepted readings live; relative to the configuration file."""
+
+    path: Path
+
+
+class InboundTable(_Table):
+    """Where the EHR sends who is in which room."""
+
+    listen: HostPort
+    largest_message: int = Field(default=1_000_000, gt=0)
+
+
+class BluetoothTable(_Table):
+    """``system``, or a controller that is spoken to directly: a bumble transport name."""
+
+    controller: str = "system"
+
+
+class DriversTable(_Table):
+    """A folder of the site's own driver modules; relative to the configuration file."""
+
+    folder: Path | None = None
+
+
+class DestinationTable(_Table):
+    """An EHR: where it listens, and how it wants its messages and gives its acknowledgements."""
+
+    address: HostPort
+    application: str = "EHR"
+    facility: str = ""
+    profile: str = "loinc-2.5.1"
+    msa2: Literal["exact", "prefix20", "any"] = "exact"
+    ack_timeout_s: float = Field(default=10.0, gt=0)
+    tries: int = Field(default=3, gt=0)
+    longest_backoff_s: float = Field(default=60.0, gt=0)
+    past_parked: bool = False
+
+
+class DeviceTable(_Table):
+    """A device: its driver, where it is connected, and the room whose patient it measures."""
+
+    driver: str
+    port: str
+    room: str | None = None
+    serial: str | None = None
+    model: str | None = None
+    zone: Zone | None = None
+    settings: dict[str, str] = Field(default_factory=dict)
+
+
+class RoomsTable(_Table):
+    """How long a patient is taken to be in a room without a word from the EHR."""
+
+    longest_encounter_s: float = Field(default=7200.0, gt=0)
+
+
+class Configuration(_Table):
+    """Everything that `gateway run` needs to know."""
+
+    site: Site
+    store: StoreTable
+    inbound: InboundTable | None = None
+    bluetooth: BluetoothTable = BluetoothTable()
+    drivers: DriversTable = DriversTable()
+    rooms: RoomsTable = RoomsTable()
+    destinations: dict[str, DestinationTable] = Field(min_length=1)
+    devices: dict[str, DeviceTable] = Field(default_factory=dict)
+
+    def driver(self, device: str) -> Driver:
+        return load(self.devices[device].driver, folder=self.drivers.folder)
+
+
+def load_configuration(path: Path) -> Configuration:
+    """The checked configuration, its paths made absolute.
+
+    Raises
+    ------
+    ConfigError
+        The file is not there, is no TOML, or has mistakes: all of them at once.
+    """
+    configuration = _validated(path, _tables(path))
+    problems = tuple(_cross_checks(configuration))
+    if problems:
+        raise ConfigError(str(path), problems)
+    return configuration
+
+
+def _tables(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        problem = Problem("file", error.strerror or "cannot be read", "give its path with --config")
+    except UnicodeDecodeError as error:
+        problem = Problem("file", f"byte {error.start} is not UTF-8", "save it as UTF-8")
+    except tomllib.TOMLDecodeError as error:
+        problem = Problem("file", f"no TOML: {error}", "correct that line")
+    raise ConfigError(str(path), (problem,))
+
+
+_FIXES = {
+    "missing": "add it",
+    "extra_forbidden": "remove it or correct its spelling",
+    "too_short": "add at least one",
+}
+
+
+def _validated(path: Path, tables: dict[str, Any]) -> Configuration:
+    try:
+        found = Configuration.model_validate(tables)
+    except ValidationError as error:
+        raise ConfigError(str(path), tuple(map(_problem, error.errors()))) from None
+    folder = path.resolve().parent
+    store = found.store.model_copy(update={"path": folder / found.store.path})
+    drivers = found.drivers.model_copy(
+        update={"folder": folder / found.drivers.folder if found.drivers.folder else None}
+    )
+    return found.model_copy(update={"store": store, "drivers": drivers})
+
+
+def _problem(detail: ErrorDetails) -> Problem:
+    where = ".".join(str(part) for part in detail["loc"])
+    what = detail["msg"].removeprefix("Value error, ")
+    examples = {"not HOST:PORT": "write it as 10.0.0.5:2575", "not a time zone": "write it as Europe/Berlin"}
+    fix = _FIXES.get(detail["type"]) or examples.get(what) or "correct the value"
+    return Problem(where, what[:1].lower() + what[1:], fix)
+
+
+def _cross_checks(configuration: Configuration) -> Iterator[Problem]:
+    for name, destination in configuration.destinations.items():
+        if destination.profile not in PROFILES:
+            known = ", ".join(PROFILES)
+            yield Problem(
+                f"destinations.{name}.profile", f"no profile {destination.profile!r}", f"use one of: {known}"
+            )
+    ports: dict[str, str] = {}
+    for name, device in configuration.devices.items():
+        where = f"devices.{name}"
+        if device.port in ports:
+            yield Problem(f"{where}.port", f"{ports[device.port]} has it too", "give each device its own")
+        ports[device.port] = name
+        try:
+            driver = configuration.driver(name)
+        except (DriverError, ConfigError) as error:
+            yield Problem(f"{where}.driver", *_split_fix(error))
+            continue
+        _, problems = check_settings(driver, device.settings)
+        yield from (Problem(f"{where}.settings.{p.where}", p.what, p.fix) for p in problems)
+        if problem := check_url(device.port, driver.links):
+            yield Problem(f"{where}.port", problem.what, problem.fix)
+
+
+def _split_fix(error: GatewayError) -> tuple[str, str]:
+    what, _, fix = str(error).partition("; ")
+    return what, fix or "correct it"

@@ -1,0 +1,71 @@
+"""Who is in which room: one open encounter a room, and those that were before it."""
+
+import sqlite3
+from dataclasses import dataclass
+from datetime import datetime
+
+from gateway.model import Encounter
+from gateway.model.serialised import encounter_from_text, encounter_to_text
+from gateway.store.times import instant, stamp
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEncounter:
+    id: int
+    encounter: Encounter
+
+
+def open_encounter(db: sqlite3.Connection, encounter: Encounter) -> int:
+    """The patient is in the room from now on; whoever was there before has left."""
+    close_room(db, encounter.room, encounter.opened_at)
+    cursor = db.execute(
+        "INSERT INTO encounter (room, patient_id, body, opened_at) VALUES (?, ?, ?, ?)",
+        (encounter.room, encounter.patient.id, encounter_to_text(encounter), stamp(encounter.opened_at)),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
+
+
+def close_room(db: sqlite3.Connection, room: str, at: datetime) -> None:
+    db.execute("UPDATE encounter SET closed_at = ? WHERE room = ? AND closed_at IS NULL", (stamp(at), room))
+
+
+def close_of_patient(db: sqlite3.Connection, patient_id: str, at: datetime) -> int:
+    """The patient has left whatever room it was; how many encounters that closed."""
+    return db.execute(
+        "UPDATE encounter SET closed_at = ? WHERE patient_id = ? AND closed_at IS NULL",
+        (stamp(at), patient_id),
+    ).rowcount
+
+
+def replace_body(db: sqlite3.Connection, stored: StoredEncounter) -> None:
+    """Demographics that were corrected while the patient is in the room."""
+    encounter = stored.encounter
+    db.execute(
+        "UPDATE encounter SET patient_id = ?, body = ? WHERE id = ?",
+        (encounter.patient.id, encounter_to_text(encounter), stored.id),
+    )
+
+
+def covering(db: sqlite3.Connection, room: str, at: datetime) -> StoredEncounter | None:
+    """The encounter within which that moment of that room lies."""
+    row = db.execute(
+        "SELECT * FROM encounter WHERE room = ? AND opened_at <= ? AND (closed_at IS NULL OR closed_at > ?)"
+        " ORDER BY id DESC LIMIT 1",
+        (room, stamp(at), stamp(at)),
+    ).fetchone()
+    return None if row is None else _stored(row)
+
+
+def currently_open(db: sqlite3.Connection) -> tuple[StoredEncounter, ...]:
+    rows = db.execute("SELECT * FROM encounter WHERE closed_at IS NULL ORDER BY room")
+    return tuple(map(_stored, rows))
+
+
+def find(db: sqlite3.Connection, encounter_id: int) -> StoredEncounter:
+    return _stored(db.execute("SELECT * FROM encounter WHERE id = ?", (encounter_id,)).fetchone())
+
+
+def _stored(row: sqlite3.Row) -> StoredEncounter:
+    closed_at = instant(row["closed_at"]) if row["closed_at"] else None
+    return StoredEncounter(row["id"], encounter_from_text(row["body"], closed_at=closed_at))

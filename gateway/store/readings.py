@@ -1,0 +1,107 @@
+"""Accepted readings. One that was accepted before is recognised by its key and not accepted again."""
+
+import hashlib
+import sqlite3
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from gateway.model import Reading
+from gateway.model.serialised import reading_from_text, reading_to_text
+from gateway.store.times import instant, stamp
+
+
+@dataclass(frozen=True, slots=True)
+class StoredReading:
+    """A reading on disk.
+
+    Parameters
+    ----------
+    id : int
+    source : str
+        The device's name in the configuration.
+    reading : Reading
+        Without its raw bytes and waveform; :func:`raw` has the bytes.
+    encounter_id : int, optional
+    held : str, optional
+        Why it waits for a person.
+    accepted_at : datetime
+    """
+
+    id: int
+    source: str
+    reading: Reading
+    encounter_id: int | None
+    held: str | None
+    accepted_at: datetime
+
+
+def record_key(source: str, reading: Reading) -> str:
+    """What tells one record from another of the same device.
+
+    A file is known by its content, since the time of its arrival changes when it is read again; anything
+    else by device, time, number and content.
+    """
+    if reading.kind == "ekg":
+        parts = (source, hashlib.sha256(reading.provenance).hexdigest())
+    else:
+        parts = (
+            source,
+            reading.device.id or reading.device.serial or "",
+            reading_to_text(_as_measured(reading)),
+        )
+    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+
+
+def _as_measured(reading: Reading) -> Reading:
+    """Without what differs between two deliveries of the same record."""
+    return replace(reading, clock_drift=None, patient_id=None, driver=None)
+
+
+def add(
+    db: sqlite3.Connection,
+    source: str,
+    reading: Reading,
+    *,
+    key: str,
+    encounter_id: int | None,
+    held: str | None,
+    at: datetime,
+) -> int | None:
+    """The new row's number; None where the same record was accepted before."""
+    cursor = db.execute(
+        "INSERT INTO reading (key, source, body, raw, encounter_id, held, accepted_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
+        (key, source, reading_to_text(reading), reading.provenance, encounter_id, held, stamp(at)),
+    )
+    return cursor.lastrowid if cursor.rowcount else None
+
+
+def hold(db: sqlite3.Connection, reading_id: int, reason: str) -> None:
+    """The reading waits for a person."""
+    db.execute("UPDATE reading SET held = ? WHERE id = ?", (reason, reading_id))
+
+
+def find(db: sqlite3.Connection, reading_id: int) -> StoredReading | None:
+    row = db.execute("SELECT * FROM reading WHERE id = ?", (reading_id,)).fetchone()
+    return None if row is None else _stored(row)
+
+
+def since(db: sqlite3.Connection, reading_id: int = 0) -> tuple[StoredReading, ...]:
+    """Readings accepted after that one, in order of acceptance."""
+    rows = db.execute("SELECT * FROM reading WHERE id > ? ORDER BY id", (reading_id,))
+    return tuple(map(_stored, rows))
+
+
+def raw(db: sqlite3.Connection, reading_id: int) -> bytes:
+    return bytes(db.execute("SELECT raw FROM reading WHERE id = ?", (reading_id,)).fetchone()["raw"])
+
+
+def _stored(row: sqlite3.Row) -> StoredReading:
+    return StoredReading(
+        id=row["id"],
+        source=row["source"],
+        reading=reading_from_text(row["body"]),
+        encounter_id=row["encounter_id"],
+        held=row["held"],
+        accepted_at=instant(row["accepted_at"]),
+    )
