@@ -16,8 +16,8 @@ def _doubt(reading: Reading, observation: Observation) -> str | None:
     known = term(observation.name, kind=reading.kind, unit=observation.unit, site=observation.site)
     if known is None or observation.value is None:
         return None
-    limits = known.limits.get(observation.unit or "")
-    if limits is None or limits.low <= observation.value <= limits.high:
+    if known.plausible(observation.value, observation.unit):
         return None
+    limits = known.limits[observation.unit or ""]
     span = f"{limits.low} to {limits.high} {observation.unit or ''}".rstrip()
     return f"{observation.name} is outside {span}; please confirm"

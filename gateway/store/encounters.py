@@ -1,11 +1,12 @@
 """Who is in which room: one open encounter a room, and those that were before it."""
 
+import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.model import Encounter
-from gateway.model.serialised import encounter_from_text, encounter_to_text
+from gateway.model.serialised import encounter_from_row, encounter_to_row
 from gateway.store.times import instant, stamp
 
 
@@ -20,7 +21,7 @@ def open_encounter(db: sqlite3.Connection, encounter: Encounter) -> int:
     close_room(db, encounter.room, encounter.opened_at)
     cursor = db.execute(
         "INSERT INTO encounter (room, patient_id, body, opened_at) VALUES (?, ?, ?, ?)",
-        (encounter.room, encounter.patient.id, encounter_to_text(encounter), stamp(encounter.opened_at)),
+        (encounter.room, encounter.patient.id, _body(encounter), stamp(encounter.opened_at)),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -43,7 +44,7 @@ def replace_body(db: sqlite3.Connection, stored: StoredEncounter) -> None:
     encounter = stored.encounter
     db.execute(
         "UPDATE encounter SET patient_id = ?, body = ? WHERE id = ?",
-        (encounter.patient.id, encounter_to_text(encounter), stored.id),
+        (encounter.patient.id, _body(encounter), stored.id),
     )
 
 
@@ -68,4 +69,9 @@ def find(db: sqlite3.Connection, encounter_id: int) -> StoredEncounter:
 
 def _stored(row: sqlite3.Row) -> StoredEncounter:
     closed_at = instant(row["closed_at"]) if row["closed_at"] else None
-    return StoredEncounter(row["id"], encounter_from_text(row["body"], closed_at=closed_at))
+    encounter = encounter_from_row(json.loads(row["body"]))
+    return StoredEncounter(row["id"], replace(encounter, closed_at=closed_at))
+
+
+def _body(encounter: Encounter) -> str:
+    return json.dumps(encounter_to_row(encounter))

@@ -1,12 +1,13 @@
 """Accepted readings. One that was accepted before is recognised by its key and not accepted again."""
 
 import hashlib
+import json
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.model import Reading
-from gateway.model.serialised import reading_from_text, reading_to_text
+from gateway.model.serialised import reading_from_row, reading_to_row
 from gateway.store.times import instant, stamp
 
 
@@ -42,14 +43,10 @@ def record_key(source: str, reading: Reading) -> str:
     else by device, time, number and content.
     """
     if reading.kind == "ekg":
-        parts = (source, hashlib.sha256(reading.provenance).hexdigest())
+        content = hashlib.sha256(reading.provenance).hexdigest()
     else:
-        parts = (
-            source,
-            reading.device.id or reading.device.serial or "",
-            reading_to_text(_as_measured(reading)),
-        )
-    return hashlib.sha256("\x1f".join(parts).encode()).hexdigest()
+        content = json.dumps(reading_to_row(_as_measured(reading)), sort_keys=True)
+    return hashlib.sha256(f"{source}\x1f{content}".encode()).hexdigest()
 
 
 def _as_measured(reading: Reading) -> Reading:
@@ -71,7 +68,7 @@ def add(
     cursor = db.execute(
         "INSERT INTO reading (key, source, body, raw, encounter_id, held, accepted_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-        (key, source, reading_to_text(reading), reading.provenance, encounter_id, held, stamp(at)),
+        (key, source, json.dumps(reading_to_row(reading)), reading.provenance, encounter_id, held, stamp(at)),
     )
     return cursor.lastrowid if cursor.rowcount else None
 
@@ -100,7 +97,7 @@ def _stored(row: sqlite3.Row) -> StoredReading:
     return StoredReading(
         id=row["id"],
         source=row["source"],
-        reading=reading_from_text(row["body"]),
+        reading=reading_from_row(json.loads(row["body"])),
         encounter_id=row["encounter_id"],
         held=row["held"],
         accepted_at=instant(row["accepted_at"]),
