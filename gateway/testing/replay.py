@@ -28,7 +28,7 @@ from gateway.drivers import (
 from gateway.model import Device, Reading
 from gateway.model.serialised import reading_json
 from gateway.testing.expectation import Json
-from gateway.testing.session_fixture import Connection, SessionFixture, zone_named
+from gateway.testing.session_fixture import Connection, SessionFixture, uuid_name, zone_named
 
 _DECODED_AT = datetime(2000, 1, 1, tzinfo=UTC)
 
@@ -104,7 +104,7 @@ def decode(
     conversation = Conversation.start(driver, settings or {}, zone=zone, frames=True)
     line = _Line(conversation, _no_value, taken)
     line.opened(_DECODED_AT)
-    line.received(data, channel, _DECODED_AT)
+    line.received(data, uuid_name(channel), _DECODED_AT)
     line.run_out(_DECODED_AT)
     outcome = taken.outcome()
     return replace(outcome, readings=tuple(_without_our_time(reading) for reading in outcome.readings))
@@ -154,7 +154,10 @@ class _Taken:
 
 @dataclass(slots=True)
 class _Line:
-    """One connection on its time line: what arrives goes in, timers fire when they are due."""
+    """One connection on its time line: what arrives goes in, timers fire when they are due.
+
+    A value comes under the channel's name as the session spelled it when it subscribed, as it does live.
+    """
 
     conversation: Conversation
     values: Callable[[str], bytes | None]
@@ -162,6 +165,7 @@ class _Line:
     ended: bool = False
     timers: dict[str, datetime] = field(default_factory=dict)
     read: set[str] = field(default_factory=set)
+    spelling: dict[str, str] = field(default_factory=dict)
 
     def opened(self, at: datetime) -> None:
         self._carry_out(self.conversation.connected(at), at)
@@ -169,7 +173,8 @@ class _Line:
     def received(self, data: bytes, channel: str, at: datetime) -> None:
         self._fire_before(at)
         if not self.ended:
-            self._carry_out(self.conversation.received(data, channel, at), at)
+            as_asked_for = self.spelling.get(uuid_name(channel), channel)
+            self._carry_out(self.conversation.received(data, as_asked_for, at), at)
 
     def run_out(self, at: datetime) -> None:
         """Fire what is pending, once each, then close."""
@@ -221,8 +226,8 @@ class _Line:
             case Close(reason):
                 self.taken.events.append(Notice("close", reason))
                 self.closed(at)
-            case Subscribe():
-                pass
+            case Subscribe(channel):
+                self.spelling[uuid_name(channel)] = channel
 
     def _set_timer(self, name: str, seconds: float, at: datetime) -> None:
         self.timers.pop(name, None)
@@ -230,7 +235,7 @@ class _Line:
             self.timers[name] = at + timedelta(seconds=seconds)
 
     def _give_value(self, channel: str, at: datetime) -> None:
-        value = self.values(channel)
+        value = self.values(uuid_name(channel))
         if value is not None and channel not in self.read and not self.ended:
             self.read.add(channel)
             self._carry_out(self.conversation.received(value, channel, at), at)

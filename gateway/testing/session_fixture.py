@@ -85,7 +85,7 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Characteristic:
-    """One characteristic of a peripheral; UUIDs are written in full, in lower case."""
+    """One characteristic of a peripheral; UUIDs are written as :func:`uuid_name` does."""
 
     service: str
     uuid: str
@@ -207,11 +207,18 @@ def zone_named(name: str) -> tzinfo | None:
         return None
 
 
-def full_uuid(text: str) -> str:
-    """A UUID in full and lower case, as channels name it; other text is returned as it is."""
+def uuid_name(text: str) -> str:
+    """A UUID as channels are named: ``2A35`` for one of Bluetooth's own, others in full and lower case.
+
+    Text that is no UUID is returned as it is.
+    """
     if _SHORT_UUID.fullmatch(text):
-        return f"{text.lower():0>8}{_BLUETOOTH_BASE}"
-    return text.lower() if _LONG_UUID.fullmatch(text) else text
+        text = f"{text:0>8}{_BLUETOOTH_BASE}"
+    if not _LONG_UUID.fullmatch(text):
+        return text
+    text = text.lower()
+    own = text.startswith("0000") and text.endswith(_BLUETOOTH_BASE)
+    return text[4:8].upper() if own else text
 
 
 def _fixture(document: Table, name: str, folder: Path) -> SessionFixture:
@@ -294,10 +301,9 @@ def _characteristic(table: Table) -> Characteristic:
 
 
 def _uuid(table: Table, key: str, text: str) -> str:
-    uuid = full_uuid(text)
-    if text and not _LONG_UUID.fullmatch(uuid):
+    if text and not (_SHORT_UUID.fullmatch(text) or _LONG_UUID.fullmatch(text)):
         table.note(key, f"{text!r} is not a UUID", "write 4 hexadecimal digits, or 32 with hyphens")
-    return uuid
+    return uuid_name(text)
 
 
 def _connections(document: Table, folder: Path) -> tuple[Connection, ...]:
@@ -343,7 +349,7 @@ def _exchange(entry: Table, at: float, folder: Path) -> Exchange:
         at=at,
         direction=direction,
         data=_data(entry) if file is None else _file(entry, folder, file),
-        channel=full_uuid(entry.text("channel", "")) or (Path(file).name if file else ""),
+        channel=uuid_name(entry.text("channel", "")) or (Path(file).name if file else ""),
         file=file,
     )
 

@@ -13,7 +13,7 @@ from gateway.model import Device
 from gateway.testing import Exchange, SessionFixture, load_fixture
 from gateway.testing.expectation import Expectation, ExpectedEvent, ExpectedFault
 from gateway.testing.fixture_writer import exchange_text, fixture_text
-from gateway.testing.session_fixture import Characteristic, Connection, Gatt, full_uuid, parse_fixture
+from gateway.testing.session_fixture import Characteristic, Connection, Gatt, parse_fixture, uuid_name
 
 SESSIONS = sorted((Path(__file__).parent / "sessions").glob("*.toml"))
 SESSION = """
@@ -58,9 +58,10 @@ def test_a_file_beside_the_fixture_is_read_and_names_the_channel(tmp_path: Path)
     assert fixture.exchanges == (Exchange(0.0, "<", b"height=1.72", channel="a.txt", file="a.txt"),)
 
 
-def test_a_characteristic_is_named_in_full_however_it_is_written():
+def test_a_characteristic_has_one_name_however_it_is_written():
     full = "00002a35-0000-1000-8000-00805f9b34fb"
-    assert {full_uuid(text) for text in ("2A35", "2a35", "00002A35", full.upper())} == {full}
+    assert {uuid_name(text) for text in ("2A35", "2a35", "00002A35", full, full.upper())} == {"2A35"}
+    assert uuid_name("0000FE40-CC7A-482A-984A-7F2ED5B3E58F") == "0000fe40-cc7a-482a-984a-7f2ed5b3e58f"
 
 
 def test_a_session_may_have_several_connections():
@@ -205,7 +206,7 @@ def test_bytes_are_written_as_a_person_would_read_them(data: bytes, written: str
 texts = st.text(st.characters(codec="utf-8"), max_size=12)
 words = st.text(printable, min_size=1, max_size=12)
 times = st.integers(0, 10**7).map(lambda milliseconds: milliseconds / 1000)
-uuids = st.integers(0, 0xFFFF).map(lambda number: full_uuid(f"{number:04x}"))
+uuids = st.integers(0, 0xFFFF).map(lambda number: uuid_name(f"{number:04x}"))
 characteristics = st.builds(
     Characteristic,
     service=uuids,
