@@ -1,0 +1,199 @@
+"""HL7 aECG: the writer.
+
+One sequence set for the rhythm, one derived series for a median group; every lead with the largest scale of
+which its samples are whole multiples, so that what is read back is what was written, to a picovolt.
+The document's identifiers are made from its content: the same recording gives the same bytes.
+"""
+
+import re
+import uuid
+from decimal import Decimal
+from hashlib import sha256
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.errors import FormatError
+from gateway.formats.aecg import FILTERS, FORMAT, MEASUREMENTS
+from gateway.formats.scale import number, step_mv
+from gateway.model.ekg import STANDARD_LEADS, EkgGroup, EkgRecording
+
+_XSI = "http://www.w3.org/2001/XMLSchema-instance"
+_MDC = {"codeSystem": "2.16.840.1.113883.6.24", "codeSystemName": "MDC"}
+_ACT = {"codeSystem": "2.16.840.1.113883.5.4", "codeSystemName": "ActCode"}
+_CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_SEX = {"male": "M", "female": "F"}
+_CODES = {name: code for code, name in MEASUREMENTS.items()}
+
+
+def write(recording: EkgRecording) -> bytes:
+    """The recording as one aECG document, UTF-8.
+
+    Raises
+    ------
+    FormatError
+        A lead holds samples without signal: the format has no code for them.
+    """
+    root = Element(
+        "AnnotatedECG",
+        {"xmlns": "urn:hl7-org:v3", "xmlns:xsi": _XSI, "type": "Observation", "classCode": "OBS"},
+    )
+    _child(root, "id", root=str(_identifier(recording)))
+    _child(root, "code", code="93000", codeSystem="2.16.840.1.113883.6.12", codeSystemName="CPT-4")
+    _period(root, recording)
+    _subject(root, recording)
+    _age(root, recording)
+    series = _child(_child(root, "component"), "series")
+    _child(series, "code", code="RHYTHM", **_ACT)
+    _period(series, recording)
+    _author(series, recording)
+    _filters(series, recording)
+    rhythm = EkgGroup("rhythm", recording.leads, recording.samples_mv, recording.sample_rate_hz)
+    _sequence_set(series, rhythm, _stamp(recording))
+    _annotations(series, recording)
+    for group in recording.groups:
+        derived = _child(_child(series, "derivation"), "derivedSeries")
+        code = "REPRESENTATIVE_BEAT" if group.label == "median" else group.label
+        _child(derived, "code", code=code, **_ACT)
+        _sequence_set(derived, group, None)
+    indent(root)
+    body: bytes = tostring(root, "utf-8")
+    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"
+
+
+def _child(parent: Element, tag: str, text: str | None = None, **attributes: str) -> Element:
+    element = SubElement(parent, tag, {name: _printable(value) for name, value in attributes.items()})
+    element.text = text if text is None else _printable(text)
+    return element
+
+
+def _printable(text: str) -> str:
+    """Text without the control characters that XML 1.0 cannot hold."""
+    return _CONTROL.sub(" ", text)
+
+
+def _value(parent: Element, kind: str, text: str | None = None, **attributes: str) -> Element:
+    element = _child(parent, "value", text, **attributes)
+    element.set("xsi:type", kind)
+    return element
+
+
+def _identifier(recording: EkgRecording) -> uuid.UUID:
+    """A UUID of the samples, leads and time, by the rules of version 8 (RFC 9562)."""
+    digest = sha256(repr((recording.leads, recording.sample_rate_hz, recording.started_at)).encode())
+    digest.update(np.ascontiguousarray(recording.samples_mv).tobytes())
+    octets = bytearray(digest.digest()[:16])
+    octets[6], octets[8] = octets[6] & 0x0F | 0x80, octets[8] & 0x3F | 0x80
+    return uuid.UUID(bytes=bytes(octets))
+
+
+def _stamp(recording: EkgRecording) -> str | None:
+    """The start as an HL7 time stamp with milliseconds, and with a zone only where one is known."""
+    started = recording.started_at
+    if started is None:
+        return None
+    return f"{started:%Y%m%d%H%M%S}.{started.microsecond // 1000:03}{started:%z}"
+
+
+def _period(parent: Element, recording: EkgRecording) -> None:
+    if (stamp := _stamp(recording)) is not None:
+        _child(_child(parent, "effectiveTime"), "low", value=stamp)
+
+
+def _subject(root: Element, recording: EkgRecording) -> None:
+    fields = recording.patient_fields
+    event = _child(_child(root, "componentOf"), "timepointEvent")
+    subject = _child(_child(_child(event, "componentOf"), "subjectAssignment"), "subject")
+    trial = _child(subject, "trialSubject")
+    if "id" in fields:
+        _child(trial, "id", extension=fields["id"])
+    person = _child(trial, "subjectDemographicPerson")
+    parts = [(part, fields[f"{part}_name"]) for part in ("family", "given") if f"{part}_name" in fields]
+    if parts or "name" in fields:
+        name = _child(person, "name", None if parts else fields["name"])
+        for part, text in parts:
+            _child(name, part, text)
+    if fields.get("sex") in _SEX:
+        code = _SEX[fields["sex"]]
+        _child(person, "administrativeGenderCode", code=code, codeSystem="2.16.840.1.113883.5.1")
+    if "birth_date" in fields:
+        _child(person, "birthTime", value=fields["birth_date"].replace("-", ""))
+
+
+def _age(root: Element, recording: EkgRecording) -> None:
+    value, _, unit = recording.patient_fields.get("age", "").partition(" ")
+    if number(value) is not None:
+        observed = _child(_child(root, "controlVariable"), "relatedObservation")
+        _child(observed, "code", code="21612-7", codeSystem="2.16.840.1.113883.6.1", codeSystemName="LOINC")
+        _value(observed, "PQ", value=value, unit=unit or "a")
+
+
+def _author(series: Element, recording: EkgRecording) -> None:
+    device = recording.device
+    author = _child(_child(series, "author"), "seriesAuthor")
+    made = _child(author, "manufacturedSeriesDevice")
+    if device.serial:
+        _child(made, "id", extension=device.serial)
+    if device.model:
+        _child(made, "manufacturerModelName", device.model)
+    if device.vendor:
+        _child(_child(author, "manufacturerOrganization"), "name", device.vendor)
+
+
+def _filters(series: Element, recording: EkgRecording) -> None:
+    for code, name in FILTERS.items():
+        if number(recording.filters.get(name)) is None:
+            continue
+        outer = _child(_child(series, "controlVariable"), "controlVariable")
+        _child(outer, "code", code=f"MDC_ECG_CTL_VBL_ATTR_FILTER_{code}", **_MDC)
+        inner = _child(_child(outer, "component"), "controlVariable")
+        cutoff = "NOTCH_FREQ" if code == "NOTCH" else "CUTOFF_FREQ"
+        _child(inner, "code", code=f"MDC_ECG_CTL_VBL_ATTR_FILTER_{cutoff}", **_MDC)
+        _value(inner, "PQ", value=recording.filters[name], unit="Hz")
+
+
+def _sequence_set(parent: Element, group: EkgGroup, stamp: str | None) -> None:
+    sequences = _child(_child(parent, "component"), "sequenceSet")
+    increment = f"{1 / Decimal(str(group.sample_rate_hz)):f}"
+    time = _child(_child(sequences, "component"), "sequence")
+    _child(time, "code", code="TIME_RELATIVE" if stamp is None else "TIME_ABSOLUTE", **_ACT)
+    value = _value(time, "GLIST_PQ" if stamp is None else "GLIST_TS")
+    if stamp is None:
+        _child(value, "head", value="0", unit="s")
+    else:
+        _child(value, "head", value=stamp)
+    _child(value, "increment", value=increment, unit="s")
+    for lead, samples_mv in zip(group.leads, group.samples_mv, strict=True):
+        _lead(sequences, lead, samples_mv)
+
+
+def _lead(sequences: Element, lead: str, samples_mv: NDArray[np.float64]) -> None:
+    if not np.isfinite(samples_mv).all():
+        raise FormatError(FORMAT, f"lead {lead}", "samples without signal, which the format cannot state")
+    step = step_mv(samples_mv)
+    counts = np.rint(samples_mv / float(step)).astype(np.int64)
+    sequence = _child(_child(sequences, "component"), "sequence")
+    code = lead.upper() if lead in STANDARD_LEADS else lead
+    _child(sequence, "code", code=f"MDC_ECG_LEAD_{code}", **_MDC)
+    value = _value(sequence, "SLIST_PQ")
+    _child(value, "origin", value="0", unit="uV")
+    _child(value, "scale", value=f"{(step * 1000).normalize():f}", unit="uV")
+    _child(value, "digits", " ".join(map(str, counts.tolist())))
+
+
+def _annotations(series: Element, recording: EkgRecording) -> None:
+    if not recording.device_measurements and not recording.statements:
+        return
+    annotations = _child(_child(series, "subjectOf"), "annotationSet")
+    for name, measurement in recording.device_measurements.items():
+        annotation = _child(_child(annotations, "component"), "annotation")
+        _child(annotation, "code", code=_CODES.get(name, name), **_MDC)
+        _value(annotation, "PQ", value=str(measurement.value), unit=measurement.unit)
+    if recording.statements:
+        outer = _child(_child(annotations, "component"), "annotation")
+        _child(outer, "code", code="MDC_ECG_INTERPRETATION", **_MDC)
+        for statement in recording.statements:
+            annotation = _child(_child(outer, "component"), "annotation")
+            _child(annotation, "code", code="MDC_ECG_INTERPRETATION_STATEMENT", **_MDC)
+            _value(annotation, "ST", statement)

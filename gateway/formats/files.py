@@ -1,0 +1,112 @@
+"""Paths and named bytes to recordings, and back."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from types import MappingProxyType
+
+from gateway.errors import FormatError
+from gateway.formats.leads import broken_equations, repeated
+from gateway.formats.measures import without_patient
+from gateway.formats.recognition import recognise
+from gateway.model.ekg import EkgRecording
+
+_WRITERS = MappingProxyType({".csv": "csv_writer", ".xml": "aecg_writer"})
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder(Mapping[str, bytes]):
+    """The files of one folder by name, each read when it is asked for."""
+
+    path: Path
+
+    def __getitem__(self, name: str) -> bytes:
+        if name in {"", ".", ".."} or Path(name).name != name or not (self.path / name).is_file():
+            raise KeyError(name)
+        return (self.path / name).read_bytes()
+
+    def __iter__(self) -> Iterator[str]:
+        return (entry.name for entry in self.path.iterdir() if entry.is_file())
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def read_ekg(path: Path | str) -> EkgRecording:
+    """The recording in a file, and in the files beside it that belong to it.
+
+    Parameters
+    ----------
+    path : path
+        Of a record in several files (WFDB), the header.
+
+    Raises
+    ------
+    FormatError
+        No format that is known, or one that does not hold; names format, section and offset.
+    OSError
+        The file cannot be read.
+    """
+    path = Path(path)
+    if not path.is_file():
+        path.open("rb").close()
+    return parse(_Folder(path.parent), path.name)
+
+
+def parse(files: Mapping[str, bytes], name: str) -> EkgRecording:
+    """The recording in bytes that somebody else has read.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        By file name. Some recordings are several files; others in the mapping are left alone.
+    name : str
+        The file to read.
+
+    Returns
+    -------
+    EkgRecording
+        Its warnings say which limb leads are not what I and II make of them; nothing is changed.
+
+    Raises
+    ------
+    FormatError
+        No format that is known, or one that does not hold; names format, section and offset.
+    KeyError
+        No file of that name.
+    """
+    data = files[name]
+    found = recognise(data)
+    if found is None:
+        what = f"starts with {data[:8].hex(' ')}" if data else "is empty"
+        raise FormatError(
+            "unknown", "signature", f"the file {what}, which no known EKG format does", offset=0
+        )
+    recording = found.reader.read(data)
+    notes = (*repeated(recording.leads), *broken_equations(recording.leads, recording.samples_mv))
+    return replace(
+        recording,
+        statements=without_patient(recording.statements, recording.patient_fields),
+        warnings=(*recording.warnings, *notes),
+    )
+
+
+def write_ekg(recording: EkgRecording, path: Path | str) -> None:
+    """A recording as a file, in the format of the path's suffix: ``.xml`` (HL7 aECG) or ``.csv``.
+
+    Raises
+    ------
+    FormatError
+        No writer for that suffix, or the recording holds what the format cannot.
+    OSError
+        The file cannot be written.
+    """
+    path = Path(path)
+    module = _WRITERS.get(path.suffix.lower())
+    if module is None:
+        raise FormatError(
+            path.suffix or "no suffix", "file name", f"cannot be written; choose one of {', '.join(_WRITERS)}"
+        )
+    write: Callable[[EkgRecording], bytes] = import_module(f"gateway.formats.{module}").write
+    path.write_bytes(write(recording))

@@ -1,0 +1,54 @@
+"""Which format a file has: by its bytes, whatever its name is."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
+
+from gateway.formats.markup import root_name
+from gateway.model.ekg import EkgRecording
+
+
+class Reader(Protocol):
+    def read(self, data: bytes) -> EkgRecording: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One row of the table.
+
+    Parameters
+    ----------
+    name : str
+    module : str
+        In this package, with a function ``read(data) -> EkgRecording``; loaded when it is needed.
+    matches : callable
+        True where a file's bytes are of this format.
+    """
+
+    name: str
+    module: str
+    matches: Callable[[bytes], bool]
+
+    @property
+    def reader(self) -> Reader:
+        return cast("Reader", import_module(f"gateway.formats.{self.module}"))
+
+
+def _root(*names: str) -> Callable[[bytes], bool]:
+    return lambda data: root_name(data) in names
+
+
+def _scp(data: bytes) -> bool:
+    return data[16:22] == b"SCPECG"
+
+
+FORMATS = (
+    Format("SCP-ECG", "scp", _scp),
+    Format("HL7 aECG", "aecg", _root("AnnotatedECG")),
+)
+
+
+def recognise(data: bytes) -> Format | None:
+    """The first format of the table that the bytes are of."""
+    return next((one for one in FORMATS if one.matches(data)), None)

@@ -1,0 +1,68 @@
+"""Counts to millivolts: units, and what a recorder's scale can be."""
+
+import math
+from decimal import Decimal, InvalidOperation
+
+import numpy as np
+from numpy.typing import NDArray
+
+_MV = {
+    "pv": Decimal("1e-9"),
+    "nv": Decimal("1e-6"),
+    "uv": Decimal("1e-3"),
+    "µv": Decimal("1e-3"),  # micro sign
+    "μv": Decimal("1e-3"),  # Greek mu
+    "microvolt": Decimal("1e-3"),
+    "microvolts": Decimal("1e-3"),
+    "mv": Decimal(1),
+    "millivolt": Decimal(1),
+    "millivolts": Decimal(1),
+    "v": Decimal(1000),
+}
+_COARSE_MV = Decimal("0.0125")
+_WIDE_MV = Decimal(200)
+
+
+def mv_per(unit: str) -> Decimal | None:
+    """Millivolts in one of the unit; None where it is not a unit of voltage."""
+    return _MV.get(unit.strip().lower())
+
+
+def number(text: str | None) -> Decimal | None:
+    """A finite decimal number; None where the text is not one."""
+    try:
+        value = Decimal((text or "").strip())
+    except InvalidOperation:
+        return None
+    return value if value.is_finite() and abs(value.adjusted()) < 40 else None
+
+
+def positive(text: str | None) -> Decimal | None:
+    """A number above zero; None where the text is not one."""
+    value = number(text)
+    return value if value is not None and value > 0 else None
+
+
+def implausible(mv_a_count: Decimal, counts: int) -> str | None:
+    """What to say of a scale that no EKG recorder has, or None.
+
+    A step above 12.5 µV occurs in 8-bit recorders, a range above 200 mV in 24-bit ones; both together
+    are what a converter writes that did not know the scale.
+    """
+    step, span = abs(mv_a_count), abs(mv_a_count) * counts
+    if step > _COARSE_MV and span > _WIDE_MV:
+        return f"a scale of {float(step):.4g} mV a count over {float(span):.4g} mV is not an EKG recorder's"
+    return None
+
+
+def step_mv(samples_mv: NDArray[np.float64]) -> Decimal:
+    """The largest step of which all samples are whole multiples, to a picovolt.
+
+    Parameters
+    ----------
+    samples_mv : array, mV
+        Finite. Steps that are no whole number of picovolts give one picovolt.
+    """
+    picovolts = np.rint(samples_mv * 1e9).astype(np.int64)
+    distinct = np.unique(picovolts)
+    return Decimal(math.gcd(*map(int, distinct)) or 1_000_000) * _MV["pv"]
