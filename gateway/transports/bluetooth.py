@@ -1,0 +1,490 @@
+"""Bluetooth LE by bleak: ``ble://ADDRESS-or-NAME``.
+
+Cuffs, scales and thermometers wake for a few seconds, advertise, and vanish. So the adapter scans all the
+time while anybody waits for a device; the connection is made with the very device that the scan found, and
+no second scan is done. Adapters make one connection at a time, so attempts queue.
+
+A value goes to the journal, where there is one, inside the callback in which the stack hands it over: a
+device may forget a record at the moment that its indication is confirmed. BlueZ confirms by itself when the
+indication arrives; what a crash costs between that and the journal's commit, no program can prevent there.
+A simulated controller confirms when the callback has returned, and not at all when it raises.
+
+bleak does not tell why a connection ended. Every end counts as the device's own, and the next ``open`` says
+what is wrong when the adapter has gone.
+"""
+
+import asyncio
+import contextlib
+import re
+import time
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Coroutine
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from bleak import BleakClient, BleakScanner
+from bleak.backends.characteristic import BleakGATTCharacteristic
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback
+from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
+from bleak.uuids import normalize_uuid_str
+
+from gateway.drivers import BleLink
+from gateway.errors import TransportError
+from gateway.model import Device
+from gateway.transports.contract import Keep, Received
+from gateway.transports.inbox import Inbox
+
+T = TypeVar("T")
+
+_FAILURES = (BleakError, OSError, EOFError)
+_CONNECT_S = 60.0
+_OPERATION_S = 30.0
+_DISCONNECT_S = 10.0
+_ATTEMPTS = 3
+_SIGHTINGS_WAITING = 64
+
+_ADDRESS = re.compile(
+    r"([0-9A-F]{2}(:[0-9A-F]{2}){5}|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12})", re.IGNORECASE
+)
+# Insufficient authentication, authorization and encryption: Core specification, volume 3, part F, 3.4.1.1.
+_ASKS_FOR_PAIRING = frozenset({0x05, 0x08, 0x0F})
+_ASKS_FOR_PAIRING_BLUEZ = frozenset({"org.bluez.Error.NotPermitted", "org.bluez.Error.NotAuthorized"})
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One advertisement, of a device that can be connected with now."""
+
+    device: BLEDevice
+    name: str | None
+    services: frozenset[str]
+    rssi: int
+
+    @property
+    def address(self) -> str:
+        return self.device.address
+
+
+class Radio(Protocol):
+    """What stands behind an adapter: the system's own stack, or a controller that is driven over HCI."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def power_on(self, lost: Callable[[], None]) -> None:
+        """Make it ready, if it is not. `lost` is called when it goes away by itself.
+
+        Raises
+        ------
+        TransportError
+            It is not there, or does not answer.
+        """
+        ...
+
+    async def power_off(self) -> None: ...
+
+    def scanner(self, seen: AdvertisementDataCallback) -> BleakScanner: ...
+
+    def client(self, device: BLEDevice, gone: Callable[[BleakClient], None]) -> BleakClient: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SystemRadio:
+    """The operating system's Bluetooth; `adapter` is BlueZ's name of one of several: ``hci1``."""
+
+    adapter: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.adapter or "this system's Bluetooth adapter"
+
+    async def power_on(self, lost: Callable[[], None]) -> None:
+        """Nothing: the system has the power switch."""
+
+    async def power_off(self) -> None:
+        """Nothing: other programs use it too."""
+
+    def scanner(self, seen: AdvertisementDataCallback) -> BleakScanner:
+        return BleakScanner(seen, bluez={"adapter": self.adapter} if self.adapter else {})
+
+    def client(self, device: BLEDevice, gone: Callable[[BleakClient], None]) -> BleakClient:
+        return BleakClient(device, gone, bluez={"adapter": self.adapter} if self.adapter else {})
+
+
+class Lookout:
+    """Somebody who waits for devices: sightings that fit, or the loss of the adapter."""
+
+    def __init__(self, wanted: Callable[[Sighting], bool]) -> None:
+        self._wanted = wanted
+        self._seen: deque[Sighting] = deque(maxlen=_SIGHTINGS_WAITING)
+        self._loss: TransportError | None = None
+        self._news = asyncio.Event()
+
+    def notice(self, sighting: Sighting) -> None:
+        if self._wanted(sighting):
+            self._seen.append(sighting)
+            self._news.set()
+
+    def give_up(self, loss: TransportError) -> None:
+        self._loss = loss
+        self._news.set()
+
+    def forget(self) -> None:
+        """Drop what was seen until now: it may be asleep again."""
+        self._seen.clear()
+
+    async def next(self) -> Sighting:
+        """The next device that fits; it advertised a moment ago.
+
+        Raises
+        ------
+        TransportError
+            The adapter went away.
+        """
+        while not self._seen and self._loss is None:
+            self._news.clear()
+            await self._news.wait()
+        if self._loss is not None:
+            raise self._loss
+        return self._seen.popleft()
+
+
+class BluetoothAdapter:
+    """One adapter, shared by every transport that goes through it; off while none of them needs it.
+
+    Parameters
+    ----------
+    radio : Radio, optional
+        The system's default adapter where none is given.
+    """
+
+    def __init__(self, radio: Radio | None = None) -> None:
+        self._radio = radio or SystemRadio()
+        self._lookouts: set[Lookout] = set()
+        self._clients: set[BleakClient] = set()
+        self._scanner: BleakScanner | None = None
+        self._switching = asyncio.Lock()
+        self._connecting = asyncio.Lock()
+
+    @property
+    def name(self) -> str:
+        return self._radio.name
+
+    @contextlib.asynccontextmanager
+    async def looking_out(self, wanted: Callable[[Sighting], bool]) -> AsyncIterator[Lookout]:
+        """Scan for as long as the context lasts.
+
+        Raises
+        ------
+        TransportError
+            There is no adapter, or it is off.
+        """
+        lookout = Lookout(wanted)
+        self._lookouts.add(lookout)
+        try:
+            await self._work_as_needed()
+            yield lookout
+        finally:
+            self._lookouts.discard(lookout)
+            await self._work_as_needed()
+
+    async def connect(self, device: BLEDevice, gone: Callable[[], None]) -> BleakClient:
+        """A connected client whose services are known, to be given back by `hang_up`.
+
+        `gone` is called once it is disconnected.
+
+        Raises
+        ------
+        TransportError
+            The connection did not come about.
+        """
+        async with self._connecting:
+            client = self._radio.client(device, lambda _: gone())
+            self._clients.add(client)
+            connected = False
+            try:
+                async with asyncio.timeout(_CONNECT_S):
+                    await client.connect()
+                connected = True
+            except _FAILURES as error:
+                raise TransportError(f"{device.address}: no connection, {_plain(error)}") from error
+            finally:
+                if not connected:
+                    await self.hang_up(client)
+            return client
+
+    async def hang_up(self, client: BleakClient) -> None:
+        """Disconnect, whatever state the client is in. May be called again."""
+        with contextlib.suppress(*_FAILURES):
+            async with asyncio.timeout(_DISCONNECT_S):
+                await client.disconnect()
+        self._clients.discard(client)
+        await self._work_as_needed()
+
+    async def _work_as_needed(self) -> None:
+        """Scan while anybody looks out; be on while anybody looks out or is connected."""
+        async with self._switching:
+            if self._lookouts and self._scanner is None:
+                await self._start()
+            elif not self._lookouts and self._scanner is not None:
+                scanner, self._scanner = self._scanner, None
+                with contextlib.suppress(*_FAILURES):
+                    await scanner.stop()
+            if not self._lookouts and not self._clients:
+                await self._radio.power_off()
+
+    async def _start(self) -> None:
+        await self._radio.power_on(self._lost)
+        scanner = self._radio.scanner(self._seen)
+        try:
+            await scanner.start()
+        except _FAILURES as error:
+            raise TransportError(
+                f"{self.name}: cannot scan, {_plain(error)}; check that the adapter is plugged in and on"
+            ) from error
+        self._scanner = scanner
+
+    def _seen(self, device: BLEDevice, advertised: AdvertisementData) -> None:
+        sighting = Sighting(
+            device,
+            advertised.local_name or device.name,
+            frozenset(advertised.service_uuids),
+            advertised.rssi,
+        )
+        for lookout in self._lookouts:
+            lookout.notice(sighting)
+
+    def _lost(self) -> None:
+        self._scanner = None
+        for lookout in self._lookouts:
+            lookout.give_up(TransportError(f"{self.name}: gone; check that it is plugged in and on"))
+
+
+class BleConnection:
+    """One connected device. Channels are characteristic UUIDs, 16 or 128 bit, as the session writes them."""
+
+    def __init__(
+        self, url: str, adapter: BluetoothAdapter, client: BleakClient, line: "Line", keep: Keep | None
+    ) -> None:
+        self._url = url
+        self._adapter = adapter
+        self._client = client
+        self._services = client.services
+        self._line = line
+        self._keep = keep
+        self._paired = False
+
+    @property
+    def device(self) -> Device:
+        return Device(id=self._client.address)
+
+    async def receive(self) -> Received | None:
+        return await self._line.inbox.take()
+
+    async def subscribe(self, channel: str) -> None:
+        """Ask for notifications or indications, with pairing where the device wants it.
+
+        Raises
+        ------
+        KeyError
+            The device has no such characteristic.
+        TransportError
+            The device refused, or the connection ended.
+        """
+        characteristic = self._characteristic(channel)
+        arrived = partial(self._arrived, channel)
+        await self._ask(lambda: self._client.start_notify(characteristic, arrived))
+
+    async def send(self, data: bytes, channel: str) -> None:
+        characteristic = self._characteristic(channel)
+        offered = characteristic.properties
+        # Cheap devices forget to offer either: then the write that is answered shows whether it was taken.
+        answered = "write" in offered or "write-without-response" not in offered
+        await self._ask(lambda: self._client.write_gatt_char(characteristic, data, response=answered))
+
+    async def read(self, channel: str) -> None:
+        characteristic = self._characteristic(channel)
+        value = await self._ask(lambda: self._client.read_gatt_char(characteristic))
+        self._line.inbox.put(Received(bytes(value), channel, datetime.now(UTC)))
+
+    async def settle(self, received: Received, refusal: str | None) -> None:
+        """Nothing to do: the device was answered when the value arrived."""
+
+    async def close(self) -> None:
+        await self._adapter.hang_up(self._client)
+        self._line.cut()
+
+    def _characteristic(self, channel: str) -> BleakGATTCharacteristic:
+        """The first characteristic of that UUID; a device has several of one only for batteries."""
+        with contextlib.suppress(ValueError):
+            uuid = normalize_uuid_str(channel)
+            for characteristic in self._services.characteristics.values():
+                if characteristic.uuid == uuid:
+                    return characteristic
+        raise KeyError(channel)
+
+    def _arrived(self, channel: str, _: BleakGATTCharacteristic, data: bytearray) -> None:
+        """The stack's callback. What it raises keeps the stack from confirming, where the stack waits."""
+        received = Received(bytes(data), channel, datetime.now(UTC))
+        if self._keep is not None:
+            kept = False
+            try:
+                self._keep(received)
+                kept = True
+            finally:
+                if not kept:
+                    self._line.inbox.end(TransportError(f"{self._url}: a value could not be put on disk"))
+        self._line.inbox.put(received)
+
+    async def _ask(self, operation: Callable[[], Coroutine[Any, Any, T]]) -> T:
+        try:
+            try:
+                return await self._line.while_connected(operation())
+            except (BleakGATTProtocolError, BleakDBusError) as refusal:
+                if self._paired or not _asks_for_pairing(refusal):
+                    raise
+            await self._pair()
+            return await self._line.while_connected(operation())
+        except _FAILURES as error:
+            raise TransportError(f"{self._url}: {_plain(error)}") from error
+
+    async def _pair(self) -> None:
+        """Pair, once a connection. A bond that the device has lost is for a person to remove, not for us."""
+        self._paired = True
+        try:
+            await self._line.while_connected(self._client.pair())
+        except _FAILURES as error:
+            raise TransportError(
+                f"{self._url}: the device wants to be paired and pairing failed, {_plain(error)}; put it in "
+                "pairing mode, and remove an old pairing at both ends"
+            ) from error
+
+
+class Line:
+    """What is known of a connection from the moment it is attempted: what arrived, and whether it ended."""
+
+    def __init__(self, ended: Callable[[], None]) -> None:
+        self.inbox = Inbox()
+        self._ended = ended
+        self._gone = asyncio.Event()
+
+    def cut(self) -> None:
+        """The connection has ended, whoever ended it."""
+        if not self._gone.is_set():
+            self._gone.set()
+            self.inbox.end()
+            self._ended()
+
+    async def while_connected(self, operation: Coroutine[Any, Any, T]) -> T:
+        """The result of `operation`; stacks leave some waits hanging when the device has gone.
+
+        Raises
+        ------
+        BleakError
+            The device disconnected first, or gave no answer in time.
+        """
+        doing = asyncio.ensure_future(operation)
+        leaving = asyncio.ensure_future(self._gone.wait())
+        try:
+            await asyncio.wait((doing, leaving), timeout=_OPERATION_S, return_when=asyncio.FIRST_COMPLETED)
+            if doing.done() and not doing.cancelled():
+                return doing.result()
+            raise BleakError("the device disconnected" if leaving.done() else "no answer in time")
+        finally:
+            for task in (doing, leaving):
+                task.cancel()
+            await asyncio.gather(doing, leaving, return_exceptions=True)
+
+
+@dataclass(slots=True)
+class BleTransport:
+    """A peripheral that is waited for.
+
+    Parameters
+    ----------
+    url : str
+    target : str
+        Its address, or its name as advertised; ``""`` for any device that `link` describes.
+    link : BleLink
+    adapter : BluetoothAdapter
+    keep : callable, optional
+        The journal: called with each value in the callback, before the stack's confirmation where it waits.
+    hold_off_s : float
+        After a disconnection many devices go on advertising for a while with nothing new to tell.
+    """
+
+    url: str
+    target: str
+    link: BleLink
+    adapter: BluetoothAdapter
+    keep: Keep | None = None
+    hold_off_s: float = 10.0
+    _free_at: float = field(default=0.0, init=False)
+
+    async def open(self) -> BleConnection:
+        """A connection, when the device advertises. Waits for ever for that.
+
+        Raises
+        ------
+        TransportError
+            The adapter cannot be used, or the device was there several times and did not connect.
+        """
+        await asyncio.sleep(self._free_at - time.monotonic())
+        connection: BleConnection | None = None
+        try:
+            async with self.adapter.looking_out(self._wanted) as lookout:
+                connection = await self._connected(lookout)
+        except BaseException:
+            if connection is not None:
+                await connection.close()
+            raise
+        return connection
+
+    async def _connected(self, lookout: Lookout) -> BleConnection:
+        for _ in range(_ATTEMPTS - 1):
+            with contextlib.suppress(TransportError):
+                return await self._attempt(lookout)
+            lookout.forget()
+        return await self._attempt(lookout)
+
+    async def _attempt(self, lookout: Lookout) -> BleConnection:
+        sighting = await lookout.next()
+        line = Line(self._hold_off)
+        try:
+            client = await self.adapter.connect(sighting.device, line.cut)
+        except TransportError:
+            self._free_at = 0.0
+            raise
+        return BleConnection(self.url, self.adapter, client, line, self.keep)
+
+    def _wanted(self, sighting: Sighting) -> bool:
+        if _ADDRESS.fullmatch(self.target):
+            return sighting.address.lower() == self.target.lower()
+        if self.target:
+            return sighting.name == self.target
+        return fits(self.link, sighting)
+
+    def _hold_off(self) -> None:
+        self._free_at = time.monotonic() + self.hold_off_s
+
+
+def fits(link: BleLink, sighting: Sighting) -> bool:
+    """Whether a device advertises all the services of `link` and, where one is wanted, its name."""
+    if link.name is not None and re.fullmatch(link.name, sighting.name or "") is None:
+        return False
+    return sighting.services.issuperset(normalize_uuid_str(uuid) for uuid in link.services)
+
+
+def _asks_for_pairing(refusal: BleakGATTProtocolError | BleakDBusError) -> bool:
+    if isinstance(refusal, BleakGATTProtocolError):
+        return refusal.code in _ASKS_FOR_PAIRING
+    return refusal.dbus_error in _ASKS_FOR_PAIRING_BLUEZ
+
+
+def _plain(error: BaseException) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    return str(error) or type(error).__name__

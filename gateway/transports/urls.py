@@ -1,0 +1,168 @@
+"""What a port is called in a configuration, and the transport that it stands for.
+
+=========================  ============================================  =====================
+written                    meaning                                       links
+=========================  ============================================  =====================
+``/dev/...``, ``COM3``     a serial port of this machine                 SerialLink
+``rfc2217://HOST:PORT``    a serial port on the network, with its speed  SerialLink
+``socket://HOST:PORT``     a device server that passes raw bytes on      SerialLink, TcpLink
+``ble://ADDRESS-or-NAME``  a Bluetooth LE device; ``ble://`` any one     BleLink
+                           that the driver's link describes
+``folder://PATH``          a folder that files are dropped in            FolderLink
+=========================  ============================================  =====================
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink
+from gateway.errors import ConfigError, Problem
+from gateway.transports.contract import Keep, Transport
+from gateway.transports.folder import FolderTransport
+from gateway.transports.serial_port import SerialTransport
+from gateway.transports.tcp import TcpTransport
+
+SYSTEM_RADIO = "system"
+
+
+@dataclass(frozen=True, slots=True)
+class _Opening:
+    """Everything that a transport may be made of."""
+
+    url: str
+    rest: str
+    link: Link
+    keep: Keep | None
+    radio: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Scheme:
+    """One way to write a port: how it looks, what it carries, what is wrong with it, what it makes."""
+
+    form: str
+    links: tuple[type[Link], ...]
+    fault: Callable[[str, Link], str | None]
+    make: Callable[[_Opening], Transport]
+
+
+def _no_fault(_rest: str, _link: Link) -> str | None:
+    return None
+
+
+def _fault_of_host(rest: str, link: Link) -> str | None:
+    try:
+        parts = urlsplit(f"//{rest}")
+        port = parts.port or (link.port if isinstance(link, TcpLink) else None)
+    except ValueError:
+        return "the port is not a number from 1 to 65535"
+    if not parts.hostname:
+        return "the host is missing"
+    return None if port else "the port is missing"
+
+
+def _fault_of_folder(rest: str, _link: Link) -> str | None:
+    return None if rest else "the path is missing"
+
+
+def _serial(opening: _Opening) -> Transport:
+    assert isinstance(opening.link, SerialLink)
+    return SerialTransport(opening.url, opening.link)
+
+
+def _socket(opening: _Opening) -> Transport:
+    parts = urlsplit(f"//{opening.rest}")
+    usual = opening.link.port if isinstance(opening.link, TcpLink) else None
+    port = parts.port or usual
+    assert parts.hostname is not None
+    assert port is not None
+    return TcpTransport(opening.url, parts.hostname, port)
+
+
+def _folder(opening: _Opening) -> Transport:
+    assert isinstance(opening.link, FolderLink)
+    return FolderTransport(opening.url, Path(opening.rest).expanduser(), opening.link.patterns)
+
+
+def _ble(opening: _Opening) -> Transport:
+    # Imported where it is used: bleak would double the start-up time of every command.
+    from gateway.transports.bluetooth import BleTransport  # noqa: PLC0415
+    from gateway.transports.radios import adapter_named  # noqa: PLC0415
+
+    assert isinstance(opening.link, BleLink)
+    keep = opening.keep if opening.link.deletes_confirmed else None
+    return BleTransport(opening.url, opening.rest, opening.link, adapter_named(opening.radio), keep)
+
+
+_SCHEMES = {
+    "": _Scheme("a device path such as /dev/ttyUSB0", (SerialLink,), _no_fault, _serial),
+    "rfc2217": _Scheme("rfc2217://HOST:PORT", (SerialLink,), _fault_of_host, _serial),
+    "socket": _Scheme("socket://HOST:PORT", (TcpLink, SerialLink), _fault_of_host, _socket),
+    "ble": _Scheme("ble://ADDRESS-or-NAME", (BleLink,), _no_fault, _ble),
+    "folder": _Scheme("folder://PATH", (FolderLink,), _fault_of_folder, _folder),
+}
+
+
+def check_url(url: str, links: Sequence[Link]) -> Problem | None:
+    """What is wrong with a port for a driver that can be reached over `links`, or None."""
+    scheme_name, rest = _split(url)
+    scheme = _SCHEMES.get(scheme_name)
+    fix = f"write {_forms(links)}"
+    if not url:
+        return Problem("port", "it is empty", fix)
+    if scheme is None:
+        return Problem("port", f"{scheme_name}:// is no kind of port", fix)
+    link = _link(scheme, links)
+    if link is None:
+        return Problem("port", f"this driver's devices are not reached by {scheme.form}", fix)
+    fault = scheme.fault(rest, link)
+    return Problem("port", fault, f"write {scheme.form}") if fault else None
+
+
+def open_transport(
+    url: str, links: Sequence[Link], *, keep: Keep | None = None, radio: str = SYSTEM_RADIO
+) -> Transport:
+    """The transport that `url` stands for. Nothing is opened yet.
+
+    Parameters
+    ----------
+    url : str
+    links : sequence of Link
+        The driver's; the first that fits `url` counts.
+    keep : callable, optional
+        The journal, used where the device forgets what was confirmed.
+    radio : str
+        For ``ble://``: ``system``, BlueZ's name of one of several adapters (``hci1``), or bumble's name of
+        a controller that is driven directly (``tcp-client:127.0.0.1:6402``).
+
+    Raises
+    ------
+    ConfigError
+        As `check_url` says.
+    TransportError
+        The controller needs a package that is not installed.
+    """
+    problem = check_url(url, links)
+    if problem is not None:
+        raise ConfigError(url or "port", (problem,))
+    name, rest = _split(url)
+    scheme = _SCHEMES[name]
+    link = _link(scheme, links)
+    assert link is not None
+    return scheme.make(_Opening(url, rest, link, keep, radio))
+
+
+def _split(url: str) -> tuple[str, str]:
+    name, mark, rest = url.partition("://")
+    return (name, rest) if mark else ("", url)
+
+
+def _link(scheme: _Scheme, links: Sequence[Link]) -> Link | None:
+    return next((link for link in links if isinstance(link, scheme.links)), None)
+
+
+def _forms(links: Sequence[Link]) -> str:
+    usable = [s.form for s in _SCHEMES.values() if _link(s, links) is not None]
+    return " or ".join(usable) if usable else "nothing: this driver has no link that is supported"
