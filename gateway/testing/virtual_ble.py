@@ -1,0 +1,398 @@
+"""A room full of simulated Bluetooth LE devices, and a controller in it for each gateway that connects.
+
+``BluetoothRoom`` listens on a loopback TCP port and speaks HCI there, as a controller does. Every client has
+a controller of its own, in reach of all the room's peripherals. When a client's socket closes, its
+controller drops out of the room as if its power had failed, and the devices that it was connected with
+notice and advertise again.
+
+``VirtualPeripheral`` is one device: services and characteristics from a declaration, what was written to
+them on record, indications of which it knows whether they were confirmed. The radio layers are bumble's:
+advertising, link layer, L2CAP, ATT, pairing. What this cannot show is a radio's: losses, ranges, intervals.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal, Self
+
+from bumble.att import Attribute
+from bumble.controller import Controller
+from bumble.core import UUID, AdvertisingData, BaseBumbleError
+from bumble.device import Connection, Device
+from bumble.gatt import (
+    GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR,
+    Characteristic,
+    CharacteristicValue,
+    Descriptor,
+    Service,
+)
+from bumble.hci import (
+    Address,
+    HCI_ErrorCode,
+    HCI_LE_Connection_Complete_Event,
+    HCI_LE_Create_Connection_Cancel_Command,
+    HCI_StatusReturnParameters,
+    Role,
+)
+from bumble.host import Host
+from bumble.link import LocalLink
+from bumble.ll import AdvertisingPdu, TerminateInd
+from bumble.transport.common import PacketParser
+
+Property = Literal["read", "write", "write-without-response", "notify", "indicate"]
+
+_PROPERTIES = {
+    "read": Characteristic.Properties.READ,
+    "write": Characteristic.Properties.WRITE,
+    "write-without-response": Characteristic.Properties.WRITE_WITHOUT_RESPONSE,
+    "notify": Characteristic.Properties.NOTIFY,
+    "indicate": Characteristic.Properties.INDICATE,
+}
+_UUID_LISTS = {
+    2: AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS,
+    16: AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
+}
+_ADVERTISING_INTERVAL_MS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualCharacteristic:
+    """One value of a device. An `encrypted` one answers only on a paired link."""
+
+    uuid: str
+    properties: tuple[Property, ...]
+    value: bytes = b""
+    encrypted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualService:
+    """A service; one that is not `advertised` is found only after connecting."""
+
+    uuid: str
+    characteristics: tuple[VirtualCharacteristic, ...]
+    advertised: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PeripheralPlan:
+    """A device as it shall be: its name, address and services."""
+
+    name: str
+    services: tuple[VirtualService, ...]
+    address: str = "F0:F1:F2:F3:F4:F5"
+
+
+class _RoomController(Controller):
+    """A simulated controller that can also be told to stop connecting, and can lose its power."""
+
+    def on_hci_le_create_connection_cancel_command(
+        self, _command: HCI_LE_Create_Connection_Cancel_Command
+    ) -> HCI_StatusReturnParameters:
+        """End the pending attempt, with the event that the specification asks for (vol. 4, E, 7.8.13)."""
+        pending, self.pending_le_connection = self.pending_le_connection, None
+        if pending is None:
+            return HCI_StatusReturnParameters(HCI_ErrorCode.COMMAND_DISALLOWED_ERROR)
+        self.send_hci_packet(
+            HCI_LE_Connection_Complete_Event(
+                status=HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
+                connection_handle=0,
+                role=Role.CENTRAL,
+                peer_address_type=pending.peer_address.address_type,
+                peer_address=pending.peer_address,
+                connection_interval=0,
+                peripheral_latency=0,
+                supervision_timeout=0,
+                central_clock_accuracy=0,
+            )
+        )
+        return HCI_StatusReturnParameters(HCI_ErrorCode.SUCCESS)
+
+    def send_advertising_pdu(self, packet: AdvertisingPdu) -> None:
+        if self in self.link.controllers:
+            super().send_advertising_pdu(packet)
+
+    def lose_power(self) -> None:
+        """Be gone from the room, so that every peer's supervision timer runs out."""
+        if self not in self.link.controllers:
+            return
+        for connection in self.le_connections.values():
+            # The peer may have left in the same moment.
+            with contextlib.suppress(BaseBumbleError):
+                connection.send_ll_control_pdu(TerminateInd(HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR))
+        self.le_connections.clear()
+        self.link.remove_controller(self)
+
+
+class _HciSocket(asyncio.Protocol):
+    """One client's side of the room: HCI packets, each after its type byte (H4)."""
+
+    def __init__(self, room: "BluetoothRoom") -> None:
+        self._room = room
+        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        self._controller = _RoomController("client", host_sink=self, link=self._room.link)
+        self._parser = PacketParser(self._controller)
+        self._room.clients.add(self)
+
+    def on_packet(self, packet: bytes) -> None:
+        self.transport.write(packet)
+
+    def data_received(self, data: bytes) -> None:
+        self._parser.feed_data(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # however it went, it is gone
+        self._controller.host = None
+        self._controller.lose_power()
+        self._room.clients.discard(self)
+        self.closed.set_result(None)
+
+
+class BluetoothRoom:
+    """What is in radio range of each other. Use it as a context: ``async with BluetoothRoom() as room``.
+
+    Parameters
+    ----------
+    port : int
+        On 127.0.0.1; 0 for any free one.
+    """
+
+    def __init__(self, port: int = 0) -> None:
+        self.link: LocalLink = LocalLink()  # type: ignore[no-untyped-call]  # bumble annotates it nowhere
+        self.clients: set[_HciSocket] = set()
+        self._peripherals: list[VirtualPeripheral] = []
+        self._port = port
+        self._server: asyncio.Server | None = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port; the gateway's adapter is ``tcp-client:127.0.0.1:PORT``."""
+        return self._port
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: _HciSocket(self), "127.0.0.1", self._port)
+        self._port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def add(self, plan: PeripheralPlan) -> "VirtualPeripheral":
+        """A device of that plan, switched on but not yet advertising."""
+        peripheral = VirtualPeripheral(plan, self.link)
+        self._peripherals.append(peripheral)
+        await peripheral.power_on()
+        return peripheral
+
+    def drop_clients(self) -> None:
+        """Cut the sockets of all clients, as if their adapters had been pulled out."""
+        for client in tuple(self.clients):
+            client.transport.abort()
+
+    async def close(self) -> None:
+        for peripheral in self._peripherals:
+            await peripheral.power_off()
+        self._peripherals.clear()
+        leaving = [client.closed for client in self.clients]
+        self.drop_clients()
+        await asyncio.gather(*leaving)
+        if self._server is not None:
+            self._server.close()
+            await self._server.wait_closed()
+
+
+@dataclass(slots=True)
+class _State:
+    """What a peripheral has been through, and who waits for it to change."""
+
+    connections: list[Connection] = field(default_factory=list)
+    subscribed: set[str] = field(default_factory=set)
+    changed: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class VirtualPeripheral:
+    """A device in the room.
+
+    Attributes
+    ----------
+    plan : PeripheralPlan
+    written : list of (str, bytes)
+        Everything that was written, with the characteristic's UUID as the plan spells it.
+    on_write : callable, optional
+        Called with the same, to answer as the device would. It must not wait.
+    """
+
+    def __init__(self, plan: PeripheralPlan, link: LocalLink) -> None:
+        self.plan = plan
+        self.written: list[tuple[str, bytes]] = []
+        self.on_write: Callable[[str, bytes], None] | None = None
+        self._state = _State()
+        self._controller = _RoomController(plan.name, link=link)
+        self._device = Device(plan.name, Address(plan.address), host=Host(self._controller, self._controller))
+        self._characteristics: dict[str, Characteristic[bytes]] = {}
+        self._values: dict[str, bytes] = {}
+        self._device.add_services([self._service(service) for service in plan.services])
+        self._device.advertising_data = _advertisement(plan)
+        self._device.on(Device.EVENT_CONNECTION, self._connected)
+
+    async def power_on(self) -> None:
+        await self._device.power_on()
+
+    async def advertise(self) -> None:
+        """Be found, now and after every disconnection."""
+        await self._device.start_advertising(
+            auto_restart=True,
+            advertising_interval_min=_ADVERTISING_INTERVAL_MS,
+            advertising_interval_max=_ADVERTISING_INTERVAL_MS,
+        )
+
+    async def fall_silent(self) -> None:
+        """Stop advertising; a connection goes on."""
+        await self._device.stop_advertising()
+
+    async def disconnect(self) -> None:
+        """Hang up, as a device does that has told everything."""
+        for connection in tuple(self._state.connections):
+            with contextlib.suppress(BaseBumbleError):
+                await connection.disconnect()
+        await self.disconnected()
+
+    async def power_off(self) -> None:
+        """Be gone, without a word on the link."""
+        self._controller.lose_power()
+        await self._device.stop_advertising()
+        await self._device.power_off()
+
+    @property
+    def is_connected(self) -> bool:
+        return bool(self._state.connections)
+
+    async def connected(self) -> None:
+        """Wait for somebody to connect."""
+        await self._until(lambda: self.is_connected)
+
+    async def disconnected(self) -> None:
+        """Wait until nobody is connected."""
+        await self._until(lambda: not self.is_connected)
+
+    async def subscribed(self, uuid: str) -> None:
+        """Wait until somebody has asked for the notifications or indications of a characteristic."""
+        await self._until(lambda: uuid in self._state.subscribed)
+
+    async def writes(self, count: int) -> None:
+        """Wait until `written` holds that many."""
+        await self._until(lambda: len(self.written) >= count)
+
+    async def indicate(self, uuid: str, value: bytes) -> bool:
+        """Send an indication to whoever asked for it; whether it was confirmed before the link ended."""
+        if not self.is_connected or uuid not in self._state.subscribed:
+            return False
+        server, connection = self._device.gatt_server, self._state.connections[0]
+        sending = asyncio.ensure_future(
+            server.indicate_subscriber(connection, self._characteristics[uuid], value)
+        )
+        leaving = asyncio.ensure_future(self._until(lambda: connection not in self._state.connections))
+        await asyncio.wait((sending, leaving), return_when=asyncio.FIRST_COMPLETED)
+        confirmed = sending.done() and sending.exception() is None
+        sending.cancel()
+        leaving.cancel()
+        await asyncio.gather(sending, leaving, return_exceptions=True)
+        return confirmed
+
+    async def notify(self, uuid: str, value: bytes) -> None:
+        """Send a notification to whoever asked for it. Whether it arrives, nobody knows."""
+        await self._device.notify_subscribers(self._characteristics[uuid], value)
+
+    def set_value(self, uuid: str, value: bytes) -> None:
+        """What the next read gives."""
+        self._values[uuid] = value
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        while not holds():
+            self._state.changed.clear()
+            await self._state.changed.wait()
+
+    def _connected(self, connection: Connection) -> None:
+        self._state.connections.append(connection)
+        connection.on(Connection.EVENT_DISCONNECTION, lambda _: self._left(connection))
+        self._state.changed.set()
+
+    def _left(self, connection: Connection) -> None:
+        self._state.connections.remove(connection)
+        self._state.subscribed.clear()
+        self._state.changed.set()
+
+    def _take(self, uuid: str, value: bytes) -> None:
+        self.written.append((uuid, value))
+        self._state.changed.set()
+        if self.on_write is not None:
+            self.on_write(uuid, value)
+
+    def _subscription(self, uuid: str, wanted: bool) -> None:
+        if wanted:
+            self._state.subscribed.add(uuid)
+        else:
+            self._state.subscribed.discard(uuid)
+        self._state.changed.set()
+
+    def _service(self, service: VirtualService) -> Service:
+        return Service(service.uuid, [self._characteristic(each) for each in service.characteristics])
+
+    def _characteristic(self, planned: VirtualCharacteristic) -> "Characteristic[bytes]":
+        properties = Characteristic.Properties(0)
+        for each in planned.properties:
+            properties |= _PROPERTIES[each]
+        descriptors: list[Descriptor] = []
+        made: Characteristic[bytes] = Characteristic(
+            planned.uuid,
+            properties,
+            _permissions(planned.encrypted),
+            CharacteristicValue(
+                read=lambda _: self._values[planned.uuid],
+                write=lambda _, value: self._take(planned.uuid, bytes(value)),
+            ),
+            descriptors,
+        )
+        self._values[planned.uuid] = planned.value
+        self._characteristics[planned.uuid] = made
+        made.on(
+            Characteristic.EVENT_SUBSCRIPTION,
+            lambda _, notify, indicate: self._subscription(planned.uuid, notify or indicate),
+        )
+        if {"notify", "indicate"}.intersection(planned.properties):
+            descriptors.append(
+                Descriptor(
+                    GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR,
+                    _permissions(planned.encrypted),
+                    self._device.gatt_server.make_descriptor_value(made),
+                )
+            )
+        return made
+
+
+def _permissions(encrypted: bool) -> Attribute.Permissions:
+    allowed = Attribute.READABLE | Attribute.WRITEABLE
+    if encrypted:
+        allowed |= Attribute.READ_REQUIRES_ENCRYPTION | Attribute.WRITE_REQUIRES_ENCRYPTION
+    return allowed
+
+
+def _advertisement(plan: PeripheralPlan) -> bytes:
+    """Flags, the advertised services and the name; UUIDs have the low byte first."""
+    uuids = [UUID(service.uuid).to_bytes() for service in plan.services if service.advertised]
+    lists = [(_UUID_LISTS[len(uuid)], uuid) for uuid in uuids]
+    merged = [(kind, b"".join(uuid for k, uuid in lists if k == kind)) for kind in dict(lists)]
+    return bytes(
+        AdvertisingData(
+            [
+                (AdvertisingData.FLAGS, b"\x06"),
+                *merged,
+                (AdvertisingData.COMPLETE_LOCAL_NAME, plan.name.encode()),
+            ]
+        )
+    )
