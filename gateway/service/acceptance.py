@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from gateway.errors import Hl7Error
-from gateway.hl7.profiles import Profile, build_oru
+from gateway.hl7.oru import build_oru
+from gateway.hl7.profiles import Profile
 from gateway.model import Reading
 from gateway.service.association import Association, associate, moment_of
 from gateway.service.ekg_step import measured

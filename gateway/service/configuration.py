@@ -2,14 +2,15 @@
 
 import tomllib
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.drivers import Driver, DriverError, load
+from gateway.drivers import Driver, load
 from gateway.drivers.conversation import check_settings
 from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7.profiles import PROFILES
@@ -30,6 +31,9 @@ def _zone(text: object) -> object:
         return ZoneInfo(str(text))
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError("not a time zone") from error
+
+
+M = TypeVar("M", bound=BaseModel)
 
 
 class _Table(BaseModel):
@@ -138,11 +142,21 @@ def load_configuration(path: Path) -> Configuration:
     ConfigError
         The file is not there, is no TOML, or has mistakes: all of them at once.
     """
-    configuration = _validated(path, _tables(path))
-    problems = tuple(_cross_checks(configuration))
-    if problems:
-        raise ConfigError(str(path), problems)
-    return configuration
+    tables = _tables(path)
+    folder = path.resolve().parent
+    problems: list[Problem] = []
+    found = None
+    try:
+        found = _absolute(Configuration.model_validate(tables), folder)
+    except ValidationError as error:
+        problems.extend(map(_problem, error.errors()))
+    problems.extend(_destination_problems(_valid_tables(tables, "destinations", DestinationTable)))
+    problems.extend(
+        _device_problems(_valid_tables(tables, "devices", DeviceTable), _driver_folder(tables, folder))
+    )
+    if found is None or problems:
+        raise ConfigError(str(path), tuple(problems))
+    return found
 
 
 def _tables(path: Path) -> dict[str, Any]:
@@ -157,58 +171,66 @@ def _tables(path: Path) -> dict[str, Any]:
     raise ConfigError(str(path), (problem,))
 
 
+def _absolute(found: Configuration, folder: Path) -> Configuration:
+    store = found.store.model_copy(update={"path": folder / found.store.path})
+    own = found.drivers.folder
+    drivers = found.drivers.model_copy(update={"folder": folder / own if own else None})
+    return found.model_copy(update={"store": store, "drivers": drivers})
+
+
+def _valid_tables(tables: dict[str, Any], section: str, model: type[M]) -> dict[str, M]:
+    """The tables of a section that are well-formed by themselves, so that one mistake hides no other."""
+    given = tables.get(section)
+    valid: dict[str, M] = {}
+    for name, table in given.items() if isinstance(given, dict) else ():
+        with suppress(ValidationError):
+            valid[name] = model.model_validate(table)
+    return valid
+
+
+def _driver_folder(tables: dict[str, Any], folder: Path) -> Path | None:
+    try:
+        own = DriversTable.model_validate(tables.get("drivers", {})).folder
+    except ValidationError:
+        return None
+    return folder / own if own else None
+
+
 _FIXES = {
     "missing": "add it",
     "extra_forbidden": "remove it or correct its spelling",
     "too_short": "add at least one",
 }
-
-
-def _validated(path: Path, tables: dict[str, Any]) -> Configuration:
-    try:
-        found = Configuration.model_validate(tables)
-    except ValidationError as error:
-        raise ConfigError(str(path), tuple(map(_problem, error.errors()))) from None
-    folder = path.resolve().parent
-    store = found.store.model_copy(update={"path": folder / found.store.path})
-    drivers = found.drivers.model_copy(
-        update={"folder": folder / found.drivers.folder if found.drivers.folder else None}
-    )
-    return found.model_copy(update={"store": store, "drivers": drivers})
+_EXAMPLES = {"not HOST:PORT": "write it as 10.0.0.5:2575", "not a time zone": "write it as Europe/Berlin"}
 
 
 def _problem(detail: ErrorDetails) -> Problem:
-    where = ".".join(str(part) for part in detail["loc"])
     what = detail["msg"].removeprefix("Value error, ")
-    examples = {"not HOST:PORT": "write it as 10.0.0.5:2575", "not a time zone": "write it as Europe/Berlin"}
-    fix = _FIXES.get(detail["type"]) or examples.get(what) or "correct the value"
-    return Problem(where, what[:1].lower() + what[1:], fix)
+    fix = _FIXES.get(detail["type"]) or _EXAMPLES.get(what) or "correct the value"
+    return Problem(".".join(map(str, detail["loc"])), what[:1].lower() + what[1:], fix)
 
 
-def _cross_checks(configuration: Configuration) -> Iterator[Problem]:
-    for name, destination in configuration.destinations.items():
+def _destination_problems(destinations: dict[str, DestinationTable]) -> Iterator[Problem]:
+    for name, destination in destinations.items():
         if destination.profile not in PROFILES:
-            known = ", ".join(PROFILES)
-            yield Problem(
-                f"destinations.{name}.profile", f"no profile {destination.profile!r}", f"use one of: {known}"
-            )
-    ports: dict[str, str] = {}
-    for name, device in configuration.devices.items():
+            what = f"no profile {destination.profile!r}"
+            yield Problem(f"destinations.{name}.profile", what, f"use one of: {', '.join(PROFILES)}")
+
+
+def _device_problems(devices: dict[str, DeviceTable], folder: Path | None) -> Iterator[Problem]:
+    holders: dict[str, str] = {}
+    for name, device in devices.items():
         where = f"devices.{name}"
-        if device.port in ports:
-            yield Problem(f"{where}.port", f"{ports[device.port]} has it too", "give each device its own")
-        ports[device.port] = name
+        if device.port in holders:
+            yield Problem(f"{where}.port", f"{holders[device.port]} has it too", "give each device its own")
+        holders[device.port] = name
         try:
-            driver = configuration.driver(name)
-        except (DriverError, ConfigError) as error:
-            yield Problem(f"{where}.driver", *_split_fix(error))
+            driver = load(device.driver, folder=folder)
+        except GatewayError as error:
+            what, _, fix = str(error).partition("; ")
+            yield Problem(f"{where}.driver", what, fix or "correct it")
             continue
         _, problems = check_settings(driver, device.settings)
         yield from (Problem(f"{where}.settings.{p.where}", p.what, p.fix) for p in problems)
         if problem := check_url(device.port, driver.links):
             yield Problem(f"{where}.port", problem.what, problem.fix)
-
-
-def _split_fix(error: GatewayError) -> tuple[str, str]:
-    what, _, fix = str(error).partition("; ")
-    return what, fix or "correct it"

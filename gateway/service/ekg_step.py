@@ -1,22 +1,25 @@
 """From a recording to numbers: what the signal core measured joins what the machine itself reported."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from decimal import Decimal
+from operator import attrgetter
 
 from gateway.model import EkgRecording, Observation, Reading
 
-_INTERVALS = {
-    "p": "p-duration",
-    "pr": "pr-interval",
-    "qrs": "qrs-duration",
-    "qt": "qt-interval",
-    "qtc_bazett": "qtc-bazett",
-    "qtc_fridericia": "qtc-fridericia",
-    "qtc_framingham": "qtc-framingham",
-    "qtc_hodges": "qtc-hodges",
-}
-_AXES = {"p": "p-axis", "qrs": "qrs-axis", "t": "t-axis"}
+_MEASURES = (
+    ("intervals_ms.p", "p-duration", "ms"),
+    ("intervals_ms.pr", "pr-interval", "ms"),
+    ("intervals_ms.qrs", "qrs-duration", "ms"),
+    ("intervals_ms.qt", "qt-interval", "ms"),
+    ("intervals_ms.qtc_bazett", "qtc-bazett", "ms"),
+    ("intervals_ms.qtc_fridericia", "qtc-fridericia", "ms"),
+    ("intervals_ms.qtc_framingham", "qtc-framingham", "ms"),
+    ("intervals_ms.qtc_hodges", "qtc-hodges", "ms"),
+    ("axes_deg.p", "p-axis", "deg"),
+    ("axes_deg.qrs", "qrs-axis", "deg"),
+    ("axes_deg.t", "t-axis", "deg"),
+)
 
 
 def measured(reading: Reading) -> Reading:
@@ -43,15 +46,9 @@ def _observations(recording: EkgRecording) -> Iterator[Observation]:
     from gateway.signal import measure_ekg  # noqa: PLC0415 - SciPy loads when the first EKG arrives
 
     found = measure_ekg(recording.samples_mv, recording.sample_rate_hz, recording.leads)
-    if found.heart_rate_bpm is not None:
-        yield Observation("heart-rate", _whole(found.heart_rate_bpm), "/min")
-    yield from _named(found.intervals_ms, _INTERVALS, "ms")
-    yield from _named(found.axes_deg, _AXES, "deg")
-
-
-def _named(values: Mapping[str, float | None], names: Mapping[str, str], unit: str) -> Iterator[Observation]:
-    for key, name in names.items():
-        value = values.get(key)
+    values = [("heart-rate", "/min", found.heart_rate_bpm)]
+    values += [(name, unit, attrgetter(place)(found)) for place, name, unit in _MEASURES]
+    for name, unit, value in values:
         if value is not None:
             yield Observation(name, _whole(value), unit)
 

@@ -1,0 +1,120 @@
+"""What an ADT message means for the rooms: who arrived, who left, whose particulars changed.
+
+Events: HL7 v2.5.1 chapter 3. A message that means nothing here is refused by name, never dropped.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+
+from gateway.hl7.acknowledgement import Refusal
+from gateway.hl7.delimiters import STANDARD, escaper
+from gateway.hl7.message import Message, Segment
+from gateway.model import Encounter, Identifier, Patient
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """A patient is in a room from now on, and in no other."""
+
+    encounter: Encounter
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """A patient's visit has ended, or never was."""
+
+    patient: Patient
+
+
+@dataclass(frozen=True, slots=True)
+class Updated:
+    """A patient's particulars, wherever the patient is."""
+
+    patient: Patient
+
+
+InboundEvent: TypeAlias = Arrived | Left | Updated
+
+
+def meaning(message: Message, at: datetime) -> InboundEvent | Refusal:
+    """What the message says happened, received `at`."""
+    if message.type != "ADT":
+        return Refusal(200, f"{message.type or 'no type'} is not taken here; ADT is", "MSH", 9)
+    read = _EVENTS.get(message.trigger)
+    if read is None:
+        known = ", ".join(_EVENTS)
+        return Refusal(201, f"event {message.trigger or '(none)'} is not taken here; {known} are", "MSH", 9)
+    patient = _patient(message)
+    return patient if isinstance(patient, Refusal) else read(message, patient, at)
+
+
+def _arrived(message: Message, patient: Patient, at: datetime) -> Arrived | Refusal:
+    visit = message.segment("PV1")
+    room = visit.get(3, component=2) if visit else ""
+    if visit is None or not room:
+        return Refusal(101, "the room is missing", "PV1", 3)
+    return Arrived(
+        Encounter(
+            room=room,
+            patient=patient,
+            location=_location(visit),
+            patient_class=visit.get(2),
+            visit=_visit_number(visit),
+            opened_at=at,
+        )
+    )
+
+
+def _left(_message: Message, patient: Patient, _at: datetime) -> Left:
+    return Left(patient)
+
+
+def _updated(_message: Message, patient: Patient, _at: datetime) -> Updated:
+    return Updated(patient)
+
+
+_EVENTS: Mapping[str, Callable[[Message, Patient, datetime], InboundEvent | Refusal]] = {
+    "A01": _arrived,
+    "A02": _arrived,
+    "A04": _arrived,
+    "A03": _left,
+    "A11": _left,
+    "A08": _updated,
+}
+
+
+def _patient(message: Message) -> Patient | Refusal:
+    person = message.segment("PID")
+    if person is None:
+        return Refusal(100, "PID is missing", "PID")
+    identifiers = tuple(
+        Identifier(person.get(3, n), person.get(3, n, 4), person.get(3, n, 5))
+        for n in range(1, len(person.repetitions(3)) + 1)
+        if person.get(3, n)
+    )
+    if not identifiers:
+        return Refusal(101, "the patient's identifier is missing", "PID", 3)
+    return Patient(
+        identifiers=identifiers,
+        family_name=person.get(5),
+        given_name=person.get(5, component=2),
+        middle_name=person.get(5, component=3),
+        birth_date=person.get(7),
+        sex=person.get(8),
+    )
+
+
+def _location(visit: Segment) -> str:
+    """PV1-3 in the usual delimiters, whichever it came in."""
+    escape = escaper(STANDARD)
+    count = len((visit.repetitions(3) or ("",))[0].split(visit.syntax.delimiters.component))
+    return STANDARD.component.join(escape(visit.get(3, component=n)) for n in range(1, count + 1)).rstrip(
+        STANDARD.component
+    )
+
+
+def _visit_number(visit: Segment) -> Identifier | None:
+    value = visit.get(19)
+    return Identifier(value, visit.get(19, component=4), visit.get(19, component=5)) if value else None

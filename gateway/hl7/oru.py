@@ -1,0 +1,187 @@
+"""ORU^R01: a reading with its patient as an unsolicited result (HL7 v2.5.1 chapter 7, section 7.3.1)."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from gateway.hl7.building import Er7, Field, SegmentValues, build
+from gateway.hl7.profiles import Profile
+from gateway.hl7.timestamps import hl7_time
+from gateway.model import Encounter, Observation, Patient, Reading
+from gateway.model.vocabulary import UNITS, ReadingKind, Term, term
+
+# LOINC panels; a kind without one is ordered by its first observation's own code.
+_PANELS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
+    {
+        "blood-pressure": ("85354-9", "Blood pressure panel with all children optional"),
+        "body-composition": ("85353-1", "Vital signs panel"),
+        "pulse-oximetry": ("85353-1", "Vital signs panel"),
+        "temperature": ("85353-1", "Vital signs panel"),
+        "weight": ("85353-1", "Vital signs panel"),
+        "height": ("85353-1", "Vital signs panel"),
+        "heart-rate": ("85353-1", "Vital signs panel"),
+        "respiration": ("85353-1", "Vital signs panel"),
+        "ekg": ("11524-6", "EKG study"),
+        "urinalysis": ("24357-6", "Urinalysis macro panel"),
+        "hearing": ("89015-2", "Pure tone audiometry panel"),
+        "vision": ("98497-1", "Visual acuity panel"),
+    }
+)
+_RESULT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "W"}
+_REPORT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "C"}
+
+
+def build_oru(
+    reading: Reading,
+    patient: Patient,
+    encounter: Encounter | None,
+    *,
+    control_id: str,
+    filler_number: str,
+    sent_at: datetime,
+    profile: Profile,
+) -> bytes:
+    """The message that files `reading` with `patient`.
+
+    Parameters
+    ----------
+    reading : Reading
+        With its time; every number leaves with the digits that it has.
+    patient : Patient
+    encounter : Encounter, optional
+    control_id : str
+        MSH-10.
+    filler_number : str
+        OBR-3, the same in every later correction of this reading.
+    sent_at : datetime
+    profile : Profile
+
+    Raises
+    ------
+    Hl7Error
+        A name or note holds a character that the profile's character set has no code for.
+    ValueError
+        A time has no zone.
+    """
+    measured_at = hl7_time(reading.taken_at or sent_at)
+    segments: list[SegmentValues] = [_header(control_id, sent_at, profile), _person(patient)]
+    if encounter is not None:
+        segments.append(_visit(encounter))
+    segments.append(_order(reading, filler_number, measured_at, sent_at))
+    for number, observation in enumerate(reading.observations, start=1):
+        segments.append(_result(number, observation, reading, measured_at, profile))
+    segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(_notes(reading), start=1)]
+    return build(segments)
+
+
+def _header(control_id: str, sent_at: datetime, profile: Profile) -> SegmentValues:
+    return (
+        "MSH",
+        {
+            3: profile.sending_application,
+            4: profile.sending_facility,
+            5: profile.receiving_application,
+            6: profile.receiving_facility,
+            7: hl7_time(sent_at),
+            9: profile.message_type,
+            10: control_id,
+            11: profile.processing_id,
+            12: profile.version,
+            15: profile.accept_ack,
+            16: profile.application_ack,
+            18: profile.character_set,
+        },
+    )
+
+
+def _person(patient: Patient) -> SegmentValues:
+    identifiers: Field = [(i.value, "", "", i.authority, i.type) for i in patient.identifiers]
+    name = (patient.family_name, patient.given_name, patient.middle_name)
+    return ("PID", {1: 1, 3: identifiers, 5: name, 7: patient.birth_date, 8: patient.sex})
+
+
+def _visit(encounter: Encounter) -> SegmentValues:
+    visit = encounter.visit
+    number: Field = (visit.value, "", "", visit.authority, visit.type) if visit else ""
+    return ("PV1", {1: 1, 2: encounter.patient_class or "O", 3: Er7(encounter.location), 19: number})
+
+
+def _order(reading: Reading, filler_number: str, measured_at: str, sent_at: datetime) -> SegmentValues:
+    return (
+        "OBR",
+        {
+            1: 1,
+            3: (filler_number, "GATEWAY"),
+            4: _ordered(reading),
+            7: measured_at,
+            22: hl7_time(sent_at),
+            25: _REPORT_STATUS[reading.status],
+        },
+    )
+
+
+def _ordered(reading: Reading) -> tuple[str, str, str]:
+    if reading.kind in _PANELS:
+        return (*_PANELS[reading.kind], "LN")
+    if reading.observations:
+        return _code(reading.observations[0], _term(reading.observations[0], reading))
+    return (reading.kind, reading.kind, "L")
+
+
+def _result(
+    number: int, observation: Observation, reading: Reading, measured_at: str, profile: Profile
+) -> SegmentValues:
+    known = _term(observation, reading)
+    kind, value = _value(observation)
+    fields: dict[int, Field] = {
+        1: number,
+        2: kind,
+        3: _code(observation, known),
+        5: value,
+        6: _unit(observation),
+        11: _RESULT_STATUS[reading.status],
+        14: measured_at,
+        17: ("AMEAS", "Automatic", "HL70259"),
+    }
+    if profile.equipment:
+        fields[18] = _equipment(reading)
+    return ("OBX", fields)
+
+
+def _term(observation: Observation, reading: Reading) -> Term | None:
+    return term(observation.name, kind=reading.kind, unit=observation.unit, site=observation.site)
+
+
+def _code(observation: Observation, known: Term | None) -> tuple[str, str, str]:
+    if known is None or known.loinc is None:
+        return (observation.name, observation.name, "L")
+    return (known.loinc, known.loinc_name or observation.name, "LN")
+
+
+def _value(observation: Observation) -> tuple[str, Field]:
+    if observation.value is None:
+        return ("ST", observation.text or "")
+    if observation.comparator is None:
+        return ("NM", observation.value)
+    return ("SN", (observation.comparator, observation.value))
+
+
+def _unit(observation: Observation) -> Field:
+    if not observation.unit:
+        return ""
+    known = UNITS.get(observation.unit)
+    return (observation.unit, known.text if known else "", "UCUM")
+
+
+def _equipment(reading: Reading) -> Field:
+    device = reading.device
+    return (device.serial or device.id or "", " ".join(filter(None, (device.vendor, device.model))))
+
+
+def _notes(reading: Reading) -> Iterator[str]:
+    """What the device said besides, and a site that no code expresses."""
+    yield from reading.notes
+    for observation in reading.observations:
+        known = _term(observation, reading)
+        if observation.site and (known is None or observation.site not in known.sites):
+            yield f"{observation.name}: {observation.site}"

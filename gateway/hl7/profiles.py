@@ -1,0 +1,72 @@
+"""How a destination wants its results: version, codes, names. One row a profile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from types import MappingProxyType
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """One way to say a reading in HL7 v2.
+
+    Parameters
+    ----------
+    name : str
+    version : str
+        MSH-12.
+    message_type : tuple of str
+        MSH-9.
+    character_set : str
+        MSH-18.
+    equipment : bool
+        The version has OBX-18, the equipment's identity.
+    accept_ack, application_ack : str
+        MSH-15 and MSH-16; empty for original mode.
+    sending_application, sending_facility, receiving_application, receiving_facility : str
+        MSH-3 to MSH-6.
+    processing_id : str
+        MSH-11.
+    """
+
+    name: str
+    version: str
+    message_type: tuple[str, ...]
+    character_set: str
+    equipment: bool
+    accept_ack: str = ""
+    application_ack: str = ""
+    sending_application: str = "GATEWAY"
+    sending_facility: str = ""
+    receiving_application: str = ""
+    receiving_facility: str = ""
+    processing_id: str = "P"
+
+    @property
+    def waits_for_application(self) -> bool:
+        """A commit accept alone does not end a message; an application's answer does."""
+        return self.application_ack != "NE"
+
+    def between(self, facility: str, receiver: tuple[str, str]) -> "Profile":
+        """The same profile with the names of this site and of its receiver (application, facility)."""
+        return replace(
+            self, sending_facility=facility, receiving_application=receiver[0], receiving_facility=receiver[1]
+        )
+
+
+_ROWS = (
+    Profile(
+        name="loinc-2.5.1",
+        version="2.5.1",
+        message_type=("ORU", "R01", "ORU_R01"),
+        character_set="UNICODE UTF-8",
+        equipment=True,
+    ),
+    Profile(
+        name="loinc-2.3",
+        version="2.3",
+        message_type=("ORU", "R01"),
+        character_set="8859/1",
+        equipment=False,
+    ),
+)
+PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ROWS})

@@ -1,0 +1,135 @@
+"""The running gateway: every configured device, destination and the inbound door, each on its own."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from gateway.drivers import Conversation
+from gateway.hl7.profiles import PROFILES, Profile
+from gateway.model import Device, Reading
+from gateway.service.acceptance import Acceptance, Accepted
+from gateway.service.configuration import Configuration
+from gateway.service.device_task import DeviceTask
+from gateway.service.inbound import InboundServer
+from gateway.service.journal import Journal
+from gateway.service.lane import Lane
+from gateway.service.supervision import supervised
+from gateway.store import Database
+from gateway.transports import open_transport
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+async def run_service(configuration: Configuration, stop: asyncio.Event) -> None:
+    """Run until `stop` is set, then close every port and finish every write.
+
+    Raises
+    ------
+    StoreError
+        The database cannot be opened, or another gateway has it.
+    TransportError
+        The inbound port is taken.
+    """
+    with Database(configuration.store.path, exclusive=True) as database:
+        tasks = _Assembly(configuration, database).tasks()
+        inbound = _inbound(configuration, database)
+        if inbound is not None:
+            await inbound.open()
+        structlog.get_logger().info(
+            "gateway running",
+            devices=len(configuration.devices),
+            destinations=len(configuration.destinations),
+        )
+        running = [asyncio.create_task(supervised(name, run), name=name) for name, run in tasks.items()]
+        try:
+            await stop.wait()
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+            if inbound is not None:
+                await inbound.close()
+            structlog.get_logger().info("gateway stopped")
+
+
+def _inbound(configuration: Configuration, database: Database) -> InboundServer | None:
+    if configuration.inbound is None:
+        return None
+    return InboundServer(table=configuration.inbound, database=database, now=_now)
+
+
+@dataclass(slots=True)
+class _Assembly:
+    """The parts of one gateway, made from its configuration."""
+
+    configuration: Configuration
+    database: Database
+
+    def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
+        """What is to run, by name."""
+        profiles = {
+            name: PROFILES[destination.profile].between(
+                self.configuration.site.name, (destination.application, destination.facility)
+            )
+            for name, destination in self.configuration.destinations.items()
+        }
+        lanes = {name: self._lane(name, profile) for name, profile in profiles.items()}
+
+        def queued() -> None:
+            for lane in lanes.values():
+                lane.wake()
+
+        acceptance = Acceptance(
+            database=self.database,
+            profiles=profiles,
+            zone=self.configuration.site.zone,
+            longest_encounter=timedelta(seconds=self.configuration.rooms.longest_encounter_s),
+            now=_now,
+            queued=queued,
+        )
+        devices = {name: self._device(name, acceptance) for name in self.configuration.devices}
+        return {f"lane {name}": lane.run for name, lane in lanes.items()} | {
+            f"device {name}": device.run for name, device in devices.items()
+        }
+
+    def _lane(self, name: str, profile: Profile) -> Lane:
+        return Lane(
+            name=name,
+            destination=self.configuration.destinations[name],
+            database=self.database,
+            application_ack=profile.waits_for_application,
+            now=_now,
+        )
+
+    def _device(self, name: str, acceptance: Acceptance) -> DeviceTask:
+        table = self.configuration.devices[name]
+        driver = self.configuration.driver(name)
+        journal = Journal(self.database, name)
+        room = table.room
+
+        def converse() -> Conversation:
+            return Conversation.start(
+                driver,
+                table.settings,
+                device=Device(model=table.model, serial=table.serial),
+                zone=table.zone or self.configuration.site.zone,
+            )
+
+        async def accept(reading: Reading, at: datetime) -> Accepted:
+            return await acceptance.accept(name, reading, room=room, at=at)
+
+        return DeviceTask(
+            name=name,
+            transport=open_transport(
+                table.port, driver.links, keep=journal.keep, radio=self.configuration.bluetooth.controller
+            ),
+            converse=converse,
+            accept=accept,
+            journal=journal,
+            now=_now,
+        )

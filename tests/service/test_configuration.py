@@ -1,0 +1,112 @@
+"""A mistake in the configuration is named with file, key path and fix; all of them at once."""
+
+from pathlib import Path
+
+import pytest
+
+from gateway.errors import ConfigError
+from gateway.service.configuration import Configuration, load_configuration
+
+GOOD = """
+[site]
+name = "NORTHCLINIC"
+zone = "America/New_York"
+
+[store]
+path = "var/gateway.db"
+
+[destinations.ehr]
+address = "127.0.0.1:2575"
+
+[devices.scale-3]
+driver = "mt-sics"
+port = "socket://10.0.3.21:4001"
+room = "EXAM3"
+"""
+
+
+def _load(folder: Path, text: str) -> Configuration:
+    file = folder / "gateway.toml"
+    file.write_text(text)
+    return load_configuration(file)
+
+
+def _problems(folder: Path, text: str) -> list[str]:
+    with pytest.raises(ConfigError) as refused:
+        _load(folder, text)
+    return [str(problem) for problem in refused.value.problems]
+
+
+def test_a_good_configuration_is_taken_with_its_paths_made_absolute(tmp_path: Path):
+    found = _load(tmp_path, GOOD)
+    assert found.store.path == tmp_path / "var" / "gateway.db"
+    assert str(found.destinations["ehr"].address) == "127.0.0.1:2575"
+    assert found.driver("scale-3").id == "mt-sics"
+
+
+def test_the_shipped_configuration_is_good():
+    assert load_configuration(Path(__file__).parents[2] / "config" / "gateway.toml").devices
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        (
+            'zone = "America/New_York"',
+            'zone = "New York"',
+            "site.zone: not a time zone; write it as Europe/Berlin",
+        ),
+        (
+            '"127.0.0.1:2575"',
+            '"127.0.0.1"',
+            "destinations.ehr.address: not HOST:PORT; write it as 10.0.0.5:2575",
+        ),
+        ('name = "NORTHCLINIC"\n', "", "site.name: field required; add it"),
+        (
+            'room = "EXAM3"',
+            'rooom = "EXAM3"',
+            "devices.scale-3.rooom: extra inputs are not permitted; remove it",
+        ),
+        ('"mt-sics"', '"mt-sic"', "devices.scale-3.driver: no driver 'mt-sic'; nearest: mt-sics"),
+        (
+            "[destinations.ehr]",
+            '[destinations.ehr]\nprofile = "loinc-9"',
+            "destinations.ehr.profile: no profile",
+        ),
+        ('"socket://10.0.3.21:4001"', '"ble://scale"', "devices.scale-3.port: "),
+    ],
+)
+def test_a_mistake_is_named_with_its_key_path_and_the_fix(tmp_path: Path, good: str, bad: str, problem: str):
+    (found,) = _problems(tmp_path, GOOD.replace(good, bad))
+    assert found.startswith(problem)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path):
+    text = GOOD.replace("America/New_York", "Mars").replace("mt-sics", "nothing") + "\n[surprise]\n"
+    assert [problem.split(":")[0] for problem in _problems(tmp_path, text)] == [
+        "site.zone",
+        "surprise",
+        "devices.scale-3.driver",
+    ]
+
+
+def test_two_devices_cannot_have_one_port(tmp_path: Path):
+    second = GOOD[GOOD.index("[devices.scale-3]") :].replace("scale-3", "scale-4")
+    (found,) = _problems(tmp_path, GOOD + second)
+    assert found == "devices.scale-4.port: scale-3 has it too; give each device its own"
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [(b"[site\n", "no TOML"), (b"# \xff\n", "byte 2 is not UTF-8")],
+)
+def test_a_file_that_is_no_toml_says_where(tmp_path: Path, content: bytes, what: str):
+    file = tmp_path / "gateway.toml"
+    file.write_bytes(content)
+    with pytest.raises(ConfigError, match=what):
+        load_configuration(file)
+
+
+def test_a_file_that_is_not_there_says_so(tmp_path: Path):
+    with pytest.raises(ConfigError, match="No such file or directory; give its path with --config"):
+        load_configuration(tmp_path / "gateway.toml")
