@@ -1,0 +1,59 @@
+"""What sessions of line-by-line text protocols have in common: cut, find the frame behind noise, report."""
+
+from collections.abc import Iterator
+from datetime import datetime
+
+from gateway.codecs.framing import Frame, Lines
+from gateway.drivers.contract import Event, Events, Fault
+from gateway.errors import DecodeError
+
+_NOISE = b"\x00\xff\r\n"
+
+
+class LineFrames:
+    """A session that makes events of each line by itself. Subclasses say what a line means.
+
+    The device's replies must be recognisable when something stands before them: the last bytes of an
+    overlong run are looked at as well.
+    """
+
+    terminator = b"\r\n"
+    longest = 80
+
+    def __init__(self) -> None:
+        self._lines = Lines(self.terminator, self.longest, keep_tail=True)
+
+    def line(self, line: bytes, at: datetime) -> Events:
+        """What one line says, without its terminator and what `start` tells to skip.
+
+        Raises
+        ------
+        DecodeError
+            It does not hold.
+        """
+        raise NotImplementedError
+
+    def start(self, line: bytes) -> int:
+        """Where the frame in a line begins: noise of plugging in, or a torn line, may stand before it."""
+        return len(line) - len(line.lstrip(_NOISE))
+
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+        return tuple(event for frame in self._lines.feed(data) for event in self._events(frame, at))
+
+    def disconnected(self, at: datetime) -> Events:
+        return tuple(event for frame in self._lines.flush() for event in self._events(frame, at))
+
+    def _events(self, frame: Frame, at: datetime) -> Iterator[Event]:
+        start = self.start(frame.content)
+        try:
+            line = frame.data[start:]
+            if start:
+                yield Fault("noise", f"{start} bytes that are no part of a frame", frame.offset)
+            yield from self.line(line, at)
+        except DecodeError as error:
+            yield Fault.from_error(error, offset=frame.offset + (0 if frame.error else start))
+
+
+def printed_text(line: bytes) -> bool:
+    """Whether a line is plain ASCII text: a print-out or a heading, nothing that the wire garbled."""
+    return all(0x20 <= byte < 0x7F for byte in line)

@@ -1,0 +1,84 @@
+"""Every documented frame decodes to exactly what its document, or its device, says."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from gateway.drivers import load
+from gateway.model.serialised import reading_json
+from gateway.testing import Outcome, decode
+
+Sample = Mapping[str, Any]
+
+# Characteristics that carry no measurement, and replies that only identify: checked where they are decoded.
+_NOT_READINGS = {"2A36", "2A49"}
+
+DRIVERS = ("mt-sics", "and-scale", "gatt-blood-pressure")
+
+
+def payload(sample: Sample) -> bytes:
+    return bytes.fromhex(sample["hex"]) if "hex" in sample else str(sample["text"]).encode("latin-1")
+
+
+def differences(sample: Sample, outcome: Outcome) -> Iterator[str]:
+    if "expect_error" in sample or "fault" in sample:
+        yield from () if outcome.errors else ("no fault",)
+        offset = sample.get("error_offset")
+        if offset is not None and outcome.errors and outcome.errors[0].offset != offset:
+            yield f"offset {outcome.errors[0].offset}, expected {offset}"
+        yield from (f"{reading} came" for reading in outcome.readings)
+        return
+    if outcome.errors:
+        yield f"faults {outcome.errors}"
+    if sample.get("expect") in ({}, None) and "rejected" not in sample:
+        yield from (f"{reading} came" for reading in outcome.readings)
+        return
+    if len(outcome.readings) != 1:
+        yield f"{len(outcome.readings)} readings"
+        return
+    yield from reading_differences(sample, reading_json(outcome.readings[0]))
+
+
+def reading_differences(sample: Sample, reading: Mapping[str, Any]) -> Iterator[str]:
+    values = {o["name"]: o["value"] for o in reading["observations"]}
+    units = {o["name"]: o["unit"] for o in reading["observations"]}
+    if "rejected" in sample:
+        if (reading["status"], values) != ("rejected", {}):
+            yield f"{reading['status']} with {values}, expected a rejected reading without values"
+        if not reading["notes"]:
+            yield "rejected without a reason"
+        return
+    status = "questionable" if "questionable" in sample else "final"
+    if reading["status"] != status:
+        yield f"status {reading['status']}, expected {status}"
+    taken_at = sample["expect"].get("taken_at", sample.get("expect_time"))
+    expected = {name: value for name, value in sample["expect"].items() if name != "taken_at"}
+    if values != expected:
+        yield f"values {values}, expected {expected}"
+    if units != sample["expect_units"]:
+        yield f"units {units}, expected {sample['expect_units']}"
+    if reading["taken_at"] != taken_at:
+        yield f"taken at {reading['taken_at']}, expected {taken_at}"
+
+
+@pytest.mark.parametrize("driver_id", DRIVERS)
+def test_every_documented_frame_decodes_to_what_its_document_says(
+    driver_id: str, sample_bytes: tuple[dict[str, Any], ...]
+) -> None:
+    mine = [
+        sample
+        for sample in sample_bytes
+        if sample["driver"] == driver_id
+        and sample.get("dir") != ">"
+        and sample.get("characteristic") not in _NOT_READINGS
+        and "serial" not in sample.get("expect", {})
+    ]
+    assert mine
+    wrong = {}
+    for sample in mine:
+        channel = sample.get("characteristic", "")
+        outcome = decode(load(driver_id), payload(sample), channel=channel)
+        if found := list(differences(sample, outcome)):
+            wrong[str(payload(sample))] = found
+    assert wrong == {}
