@@ -138,6 +138,7 @@ class _HciSocket(asyncio.Protocol):
         self._controller = _RoomController("client", host_sink=self, link=self._room.link)
         self._parser = PacketParser(self._controller)
         self._room.clients.add(self)
+        self._room.arrival.set()
 
     def on_packet(self, packet: bytes) -> None:
         self.transport.write(packet)
@@ -164,6 +165,7 @@ class BluetoothRoom:
     def __init__(self, port: int = 0) -> None:
         self.link: LocalLink = LocalLink()  # type: ignore[no-untyped-call]  # bumble annotates it nowhere
         self.clients: set[_HciSocket] = set()
+        self.arrival = asyncio.Event()
         self._peripherals: list[VirtualPeripheral] = []
         self._port = port
         self._server: asyncio.Server | None = None
@@ -188,6 +190,12 @@ class BluetoothRoom:
         self._peripherals.append(peripheral)
         await peripheral.power_on()
         return peripheral
+
+    async def occupied(self) -> None:
+        """Wait until a client has connected."""
+        while not self.clients:
+            self.arrival.clear()
+            await self.arrival.wait()
 
     def drop_clients(self) -> None:
         """Cut the sockets of all clients, as if their adapters had been pulled out."""

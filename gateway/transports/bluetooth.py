@@ -25,6 +25,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from bleak import BleakClient, BleakScanner
+from bleak.args.bluez import BlueZClientArgs
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback
@@ -40,7 +41,9 @@ from gateway.transports.inbox import Inbox
 T = TypeVar("T")
 
 _FAILURES = (BleakError, OSError, EOFError)
-_CONNECT_S = 60.0
+# A device that is awake is connected with in a few seconds; one that fell asleep must not hold up the others.
+_ATTEMPT_S = 15.0
+_CONNECT_S = 30.0
 _OPERATION_S = 30.0
 _DISCONNECT_S = 10.0
 _ATTEMPTS = 3
@@ -111,7 +114,8 @@ class SystemRadio:
         return BleakScanner(seen, bluez={"adapter": self.adapter} if self.adapter else {})
 
     def client(self, device: BLEDevice, gone: Callable[[BleakClient], None]) -> BleakClient:
-        return BleakClient(device, gone, bluez={"adapter": self.adapter} if self.adapter else {})
+        bluez: BlueZClientArgs = {"adapter": self.adapter} if self.adapter else {}
+        return BleakClient(device, gone, timeout=_ATTEMPT_S, bluez=bluez)
 
 
 class Lookout:

@@ -10,6 +10,7 @@ is raced against that here, and becomes a BleakError.
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Literal, TypeVar
 
@@ -37,9 +38,13 @@ from gateway.errors import TransportError
 
 T = TypeVar("T")
 
+# Without a handler Python prints to standard error what bumble logs, tracebacks included, of errors that are
+# raised here as well. Whoever sets up logging still gets them.
+logging.getLogger("bumble").addHandler(logging.NullHandler())
+
 _POWER_ON_S = 10.0
 _POWER_OFF_S = 2.0
-_CONNECT_S = 20.0
+_CONNECT_S = 15.0
 _MTU = 517
 
 # Kind of structure in an advertisement, and how many bytes a UUID has in it.
