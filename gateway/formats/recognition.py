@@ -46,6 +46,11 @@ def _scp(data: bytes) -> bool:
 FORMATS = (
     Format("SCP-ECG", "scp", _scp),
     Format("HL7 aECG", "aecg", _root("AnnotatedECG")),
+    Format("GE MUSE XML", "muse", _root("RestingECG")),
+    Format("Philips XML", "philips", _root("restingecgdata")),
+    Format("CardioSoft XML", "cardiosoft", _root("CardiologyXML")),
+    Format("Schiller XML", "schiller", _root("com.xiriuz.sema.xml.schillerEDI.SchillerEDI")),
+    Format("ELI XML", "eli", _root("ECG")),
 )
 
 
