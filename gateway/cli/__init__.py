@@ -26,6 +26,7 @@ COMMANDS = {
     "replay": ("gateway.cli.replay", "replay"),
     "check": ("gateway.cli.check", "check"),
     "decode": ("gateway.cli.decode", "decode"),
+    "ekg": ("gateway.cli.ekg", "ekg"),
     "queue": ("gateway.cli.queue", "queue"),
 }
 """Name -> module and attribute, in the order of ``gateway --help``."""

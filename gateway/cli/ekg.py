@@ -1,0 +1,170 @@
+"""`gateway ekg`: what an EKG file holds, what can be measured in it, and the same EKG in another format."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.options import as_json
+from gateway.cli.printable import print_grid, print_table, printable
+from gateway.cli.printing import print_json
+from gateway.errors import FormatError
+from gateway.model import EkgRecording
+
+if TYPE_CHECKING:  # SciPy is for `ekg analyze` alone
+    from gateway.signal import Measurements
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+# For a person; unit; group and name in the signal core; name among the machine's own measurements.
+_MEASURES = (
+    ("heart rate", "/min", None, "heart_rate_bpm", "heart-rate"),
+    ("P", "ms", "intervals_ms", "p", "p-duration"),
+    ("PR", "ms", "intervals_ms", "pr", "pr-interval"),
+    ("QRS", "ms", "intervals_ms", "qrs", "qrs-duration"),
+    ("QT", "ms", "intervals_ms", "qt", "qt-interval"),
+    ("QTc Bazett", "ms", "intervals_ms", "qtc_bazett", "qtc-bazett"),
+    ("QTc Fridericia", "ms", "intervals_ms", "qtc_fridericia", "qtc-fridericia"),
+    ("QTc Framingham", "ms", "intervals_ms", "qtc_framingham", "qtc-framingham"),
+    ("QTc Hodges", "ms", "intervals_ms", "qtc_hodges", "qtc-hodges"),
+    ("P axis", "deg", "axes_deg", "p", "p-axis"),
+    ("QRS axis", "deg", "axes_deg", "qrs", "qrs-axis"),
+    ("T axis", "deg", "axes_deg", "t", "t-axis"),
+)
+
+
+@click.group(short_help="EKG files: what they hold, their measures, other formats")
+def ekg() -> None:
+    """Read, measure and convert EKG files."""
+
+
+@ekg.command(epilog="Example: gateway ekg info resting.xml")
+@_file
+@as_json
+def info(file: Path, as_json: bool) -> None:
+    """Say what FILE holds. Patients' fields are named, never shown."""
+    from gateway.cli import ekg_json  # noqa: PLC0415 - NumPy is for commands that need it
+    from gateway.formats import read_ekg  # noqa: PLC0415 - as above
+
+    recording = read_ekg(file)
+    if as_json:
+        print_json(ekg_json.info(recording))
+    else:
+        print_grid((label, text) for label, text in _info_rows(recording) if text)
+
+
+@ekg.command(epilog="Example: gateway ekg analyze resting.xml")
+@_file
+@as_json
+def analyze(file: Path, as_json: bool) -> None:
+    """Find beats, rhythm, intervals and axes in FILE, and say how far the signal can be trusted.
+
+    What could not be measured says why. The machine's own measurements stand beside ours.
+    """
+    from gateway.cli import ekg_json  # noqa: PLC0415 - NumPy is for commands that need it
+    from gateway.formats import read_ekg  # noqa: PLC0415 - as above
+
+    recording = read_ekg(file)
+    measured = _measured(recording)
+    if as_json:
+        print_json(ekg_json.analysis(recording, measured))
+        return
+    print_grid(_signal_rows(recording, measured))
+    print_table(("", "gateway", "device", "not measured because"), _measure_rows(recording, measured))
+    print_grid((finding.text, finding.evidence) for finding in measured.rhythm.findings)
+    print_grid(_other_rows(recording))
+
+
+@ekg.command(epilog="Example: gateway ekg convert resting.scp resting.csv")
+@_file
+@click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
+def convert(file: Path, out: Path) -> None:
+    """Write the EKG in FILE to OUT, in the format of OUT's suffix: .xml (HL7 aECG) or .csv.
+
+    What the new format cannot hold is named; where the gateway reads the format, the file is read back and
+    compared before it takes its name.
+    """
+    from gateway.cli.ekg_loss import losses  # noqa: PLC0415 - NumPy is for commands that need it
+    from gateway.formats import read_ekg, write_ekg  # noqa: PLC0415 - as above
+
+    recording = read_ekg(file)
+    unproven = out.with_name(f".{out.stem}.part{out.suffix}")
+    try:
+        write_ekg(recording, unproven)
+        lost = losses(recording, _read_back(unproven))
+        unproven.replace(out)
+    finally:
+        unproven.unlink(missing_ok=True)
+    click.echo(f"{out}: {_signal(recording)}")
+    if lost:
+        click.echo(f"not kept: {', '.join(map(printable, lost))}")
+
+
+def _read_back(path: Path) -> EkgRecording | None:
+    from gateway.formats import read_ekg  # noqa: PLC0415 - NumPy is for commands that need it
+
+    return None if path.suffix.lower() == ".csv" else read_ekg(path)
+
+
+def _measured(recording: EkgRecording) -> "Measurements":
+    from gateway.signal import measure_ekg  # noqa: PLC0415 - SciPy takes half a second to load
+
+    try:
+        return measure_ekg(recording.samples_mv, recording.sample_rate_hz, recording.leads)
+    except ValueError as error:
+        raise FormatError(recording.format, "signal", f"cannot be measured: {error}") from error
+
+
+def _signal(recording: EkgRecording) -> str:
+    leads = "1 lead" if len(recording.leads) == 1 else f"{len(recording.leads)} leads"
+    return f"{leads} at {recording.sample_rate_hz:g} Hz, {recording.duration_s:g} s"
+
+
+def _info_rows(recording: EkgRecording) -> Iterator[tuple[str, str]]:
+    device = recording.device
+    yield "format", f"{recording.format} {recording.format_version}".rstrip()
+    yield "device", ", ".join(filter(None, (device.vendor, device.model, device.serial)))
+    yield "started", recording.started_at.isoformat(" ") if recording.started_at else "not stated"
+    yield "signal", f"{_signal(recording)}: {' '.join(recording.leads)}"
+    yield "filters", ", ".join(f"{name} {value}" for name, value in recording.filters.items())
+    yield "patient", ", ".join(sorted(recording.patient_fields))
+    measurements = recording.device_measurements.items()
+    yield "measured", ", ".join(f"{name} {m.value:f} {m.unit}" for name, m in measurements)
+    for group in recording.groups:
+        yield "group", f"{group.label}: {len(group.leads)} leads, {group.samples_mv.shape[-1]} samples"
+    yield from (("statement", text) for text in recording.statements)
+    yield from (("warning", text) for text in recording.warnings)
+
+
+def _signal_rows(recording: EkgRecording, measured: "Measurements") -> Iterator[tuple[str, str]]:
+    beats = len(measured.r_peaks.samples)
+    yield "format", f"{recording.format} {recording.format_version}".rstrip()
+    yield "signal", _signal(recording)
+    yield "beats", f"{beats} in lead {measured.r_peaks.lead}" if beats else "none found"
+    yield "quality", f"{measured.quality.overall:.2f} of 1"
+    for lead, quality in zip(measured.leads, measured.quality.leads, strict=True):
+        if quality.flags:
+            yield "", f"{lead} {quality.score:.2f}: {', '.join(quality.flags)}"
+
+
+def _measure_rows(recording: EkgRecording, measured: "Measurements") -> Iterator[tuple[str, str, str, str]]:
+    for label, unit, group, name, reported_as in _MEASURES:
+        value: float | None = getattr(getattr(measured, group) if group else measured, name)
+        device = recording.device_measurements.get(reported_as)
+        why = measured.unmeasured.get(f"{group}.{name}" if group else name, "")
+        yield (
+            label,
+            "-" if value is None else f"{value:.0f} {unit}",
+            f"{device.value:f} {device.unit}" if device else "",
+            why,
+        )
+
+
+def _other_rows(recording: EkgRecording) -> Iterator[tuple[str, str]]:
+    beside_ours = {row[-1] for row in _MEASURES}
+    for name, measurement in recording.device_measurements.items():
+        if name not in beside_ours:
+            yield "device", f"{name} {measurement.value:f} {measurement.unit}"
+    yield from (("device", text) for text in recording.statements)
+    yield from (("warning", text) for text in recording.warnings)
