@@ -14,9 +14,8 @@ from gateway.hl7 import Message, mllp, parse
 from gateway.hl7.acknowledgement import Refusal, build_acknowledgement, refuse_unreadable
 from gateway.hl7.inbound import Arrived, InboundEvent, Left, Updated, meaning
 from gateway.service.configuration import InboundTable
+from gateway.service.mllp_connection import next_events
 from gateway.store import Database, encounters, inbound, outbox
-
-_READ_SIZE = 65536
 
 
 @dataclass(slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class InboundServer:
     database: Database
     now: Callable[[], datetime]
     _server: asyncio.Server | None = None
-    _clients: set[asyncio.Task[None]] = field(default_factory=set)
+    _clients: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
     async def open(self) -> None:
         """Listen.
@@ -52,40 +51,48 @@ class InboundServer:
                 f"{listen}: {error.strerror}; stop what has it, or configure another"
             ) from error
 
+    @property
+    def port(self) -> int:
+        """The TCP port that it listens on; the system's choice where the configuration says 0."""
+        assert self._server is not None
+        return int(self._server.sockets[0].getsockname()[1])
+
     async def close(self) -> None:
-        if self._server is not None:
-            self._server.close()
-            for task in self._clients:
-                task.cancel()
-            await asyncio.gather(*self._clients, return_exceptions=True)
-            await self._server.wait_closed()
+        """Finish what is being answered, then hang up on every sender."""
+        if self._server is None:
+            return
+        self._server.close()
+        for writer in self._clients.values():
+            writer.close()
+        await asyncio.gather(*self._clients, return_exceptions=True)
+        await self._server.wait_closed()
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         assert task is not None
-        self._clients.add(task)
+        self._clients[task] = writer
         try:
             await self._serve(reader, writer)
         except (OSError, StoreError) as error:
             # without an answer the sender keeps the message and sends it again
             structlog.get_logger().warning("inbound connection closed", reason=str(error))
         finally:
-            self._clients.discard(task)
+            del self._clients[task]
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         decoder = mllp.Decoder(self.table.largest_message)
-        while data := await reader.read(_READ_SIZE):
-            for event in decoder.feed(data):
+        while (events := await next_events(reader, decoder)) is not None:
+            for event in events:
                 match event:
-                    case mllp.Block(message):
+                    case mllp.Received(message):
                         writer.write(mllp.frame(await self._answer(message)))
                     case mllp.TooLong(limit):
                         writer.write(mllp.frame(await self._refuse(b"", f"longer than {limit} bytes")))
-                    case mllp.Noise(count):
-                        structlog.get_logger().warning("bytes between messages", count=count)
+                    case mllp.Noise(data):
+                        structlog.get_logger().warning("bytes between messages", count=len(data))
             await writer.drain()
 
     async def _refuse(self, data: bytes, why: str) -> bytes:

@@ -1,4 +1,4 @@
-"""An MLLP connection to a receiver: frames out, whole messages in."""
+"""MLLP over a socket: frames out, whole messages in."""
 
 import asyncio
 from collections import deque
@@ -10,11 +10,27 @@ from gateway.hl7 import mllp
 from gateway.service.configuration import Address
 
 _READ_SIZE = 65536
+_LAST_BYTE_S = 0.2
+
+
+async def next_events(
+    reader: asyncio.StreamReader, decoder: mllp.Decoder
+) -> tuple[mllp.MllpEvent, ...] | None:
+    """What the next bytes complete; None at the end of the connection.
+
+    A sender that leaves out a block's last byte waits for its answer: silence completes the block.
+    """
+    try:
+        async with asyncio.timeout(_LAST_BYTE_S if decoder.awaits_last_byte else None):
+            data = await reader.read(_READ_SIZE)
+    except TimeoutError:
+        return decoder.idle()
+    return decoder.feed(data) if data else None
 
 
 @dataclass(slots=True)
 class MllpConnection:
-    """One open connection; anything that breaks it raises OSError."""
+    """An open connection to a receiver; anything that breaks it raises OSError."""
 
     reader: asyncio.StreamReader
     writer: asyncio.StreamWriter
@@ -39,10 +55,10 @@ class MllpConnection:
             The other side closed before one was whole.
         """
         while not self._arrived:
-            data = await self.reader.read(_READ_SIZE)
-            if not data:
+            events = await next_events(self.reader, self._decoder)
+            if events is None:
                 raise ConnectionError("the receiver closed the connection")
-            self._arrived.extend(e.data for e in self._decoder.feed(data) if isinstance(e, mllp.Block))
+            self._arrived.extend(event.message for event in events if isinstance(event, mllp.Received))
         return self._arrived.popleft()
 
     async def close(self) -> None:

@@ -1,0 +1,139 @@
+"""Accepted means on disk together with its message; what cannot be sent waits where a person sees it."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.hl7 import parse
+from gateway.hl7.profiles import PROFILES
+from gateway.model import Encounter, Identifier, Observation, Patient, Reading, rejected
+from gateway.service.acceptance import Acceptance, Accepted
+from gateway.store import Database, encounters, outbox, readings
+
+NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
+ALMA = Patient((Identifier("8834021", "NORTH", "MR"),), family_name="TESTPATIENT", given_name="ALMA")
+WEIGHT = Reading(kind="weight", observations=(Observation("weight", Decimal("72.40"), "kg"),))
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(tmp_path / "gateway.db") as database:
+        yield database
+
+
+@pytest.fixture
+def alma_in_exam3(database: Database) -> None:
+    alma = Encounter(
+        room="EXAM3", patient=ALMA, location="FAMMED^EXAM3", opened_at=NOW - timedelta(minutes=5)
+    )
+    database.do(lambda db: encounters.open_encounter(db, alma))
+
+
+def _accept(
+    database: Database, reading: Reading, *, room: str | None = "EXAM3", profile: str = "loinc-2.5.1"
+) -> Accepted:
+    acceptance = Acceptance(
+        database=database,
+        profiles={"ehr": PROFILES[profile].between("NORTHCLINIC", ("EHR", "NORTH"))},
+        zone=ZoneInfo("America/New_York"),
+        longest_encounter=timedelta(hours=2),
+        now=lambda: NOW,
+        queued=lambda: None,
+    )
+    return asyncio.run(acceptance.accept("scale-3", reading, room=room, at=NOW))
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_reading_and_its_message_are_stored_together(database: Database):
+    accepted = _accept(database, WEIGHT)
+    (message,) = database.do(lambda db: outbox.of_reading(db, accepted.reading_id or 0))
+    sent = parse(message.body)
+    assert (sent.get("MSH-10"), *accepted.control_ids) == (message.control_id, message.control_id)
+    assert [sent.get(path) for path in ("PID-3.1", "PV1-3.2", "OBX-3.1", "OBX-5", "OBX-6.1")] == [
+        "8834021",
+        "EXAM3",
+        "29463-7",
+        "72.40",
+        "kg",
+    ]
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_the_time_of_a_device_without_a_clock_is_the_gateways_in_the_sites_zone(database: Database):
+    accepted = _accept(database, WEIGHT)
+    (message,) = database.do(lambda db: outbox.of_reading(db, accepted.reading_id or 0))
+    assert parse(message.body).get("OBX-14") == "20260302093000-0500"
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_the_same_record_delivered_again_is_not_accepted_again(database: Database):
+    record = replace(WEIGHT, taken_at=NOW - timedelta(minutes=1), time_source="device")
+    assert _accept(database, record).reading_id == 1
+    assert _accept(database, record) == Accepted(None)
+    assert len(database.do(outbox.unsettled)) == 1
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_another_measurement_with_the_same_value_is_another_reading(database: Database):
+    for minutes in (1, 2):
+        taken = NOW - timedelta(minutes=minutes)
+        _accept(database, replace(WEIGHT, taken_at=taken, time_source="device"))
+    assert len(database.do(outbox.unsettled)) == 2
+
+
+def test_a_reading_without_a_patient_waits_with_the_reason_and_nothing_is_sent(database: Database):
+    accepted = _accept(database, WEIGHT)
+    stored = database.do(lambda db: readings.find(db, accepted.reading_id or 0))
+    assert stored is not None
+    assert (stored.held, stored.reading.patient_id) == ("no patient was in EXAM3 at that time", None)
+    assert database.do(outbox.unsettled) == ()
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_failed_measurement_is_stored_and_not_sent(database: Database):
+    accepted = _accept(database, rejected("weight", "overload"))
+    assert accepted.reading_id == 1
+    assert database.do(outbox.unsettled) == ()
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_an_implausible_value_leaves_as_measured_and_marked_for_review(database: Database):
+    accepted = _accept(database, replace(WEIGHT, observations=(Observation("weight", Decimal(9999), "kg"),)))
+    (message,) = database.do(lambda db: outbox.of_reading(db, accepted.reading_id or 0))
+    sent = parse(message.body)
+    assert (sent.get("OBX-5"), sent.get("OBX-11")) == ("9999", "R")
+
+
+def test_a_reading_that_no_message_can_hold_is_kept_and_held(database: Database):
+    name = Patient((Identifier("1", "NORTH", "MR"),), family_name="試験")
+    encounter = Encounter(room="EXAM3", patient=name, opened_at=NOW - timedelta(minutes=5))
+    database.do(lambda db: encounters.open_encounter(db, encounter))
+    accepted = _accept(database, WEIGHT, profile="loinc-2.3")
+    assert accepted.reading_id == 1
+    assert accepted.held is not None
+    assert "MSH-18" in accepted.held
+    assert "試" not in accepted.held
+    assert database.do(outbox.unsettled) == ()
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_messages_of_two_destinations_carry_the_same_filler_number(database: Database):
+    acceptance = Acceptance(
+        database=database,
+        profiles=dict.fromkeys(("ehr", "registry"), PROFILES["loinc-2.5.1"]),
+        zone=ZoneInfo("America/New_York"),
+        longest_encounter=timedelta(hours=2),
+        now=lambda: NOW,
+        queued=lambda: None,
+    )
+    accepted = asyncio.run(acceptance.accept("scale-3", WEIGHT, room="EXAM3", at=NOW))
+    messages = database.do(lambda db: outbox.of_reading(db, accepted.reading_id or 0))
+    assert [message.destination for message in messages] == ["ehr", "registry"]
+    assert len({parse(message.body).get("OBR-3.1") for message in messages}) == 1
+    assert len({message.control_id for message in messages}) == 2

@@ -1,0 +1,151 @@
+"""The inbound door through a socket: every message is answered, and only once it is on disk."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from gateway.hl7 import Message, mllp, parse
+from gateway.service.configuration import InboundTable
+from gateway.service.inbound import InboundServer
+from gateway.service.mllp_connection import MllpConnection
+from gateway.store import Database, encounters
+
+ARRIVAL = (
+    b"MSH|^~\\&|REG|NORTHCLINIC|GATEWAY|EXAM|20260302084112-0500||ADT^A04^ADT_A01|REG1|P|2.5.1\r"
+    b"EVN|A04|20260302084112-0500\r"
+    b"PID|1||8834021^^^NORTH^MR||TESTPATIENT^ALMA^R||19610417|F\r"
+    b"PV1|1|O|FAMMED^EXAM3^^NORTH||||||||||||||||V00991822^^^NORTH^VN\r"
+)
+
+
+def _with(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
+    for old, new in changes:
+        assert old in data
+        data = data.replace(old, new)
+    return data
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(tmp_path / "gateway.db") as database:
+        yield database
+
+
+def _send(database: Database, *messages: bytes, raw: bytes | None = None) -> list[Message]:
+    """Answers to messages sent on one connection."""
+
+    async def run() -> list[Message]:
+        table = InboundTable.model_validate({"listen": "127.0.0.1:0", "largest_message": 2000})
+        server = InboundServer(table=table, database=database, now=lambda: datetime.now(UTC))
+        await server.open()
+        connection = MllpConnection(*await asyncio.open_connection("127.0.0.1", server.port))
+        answers = []
+        async with asyncio.timeout(30):
+            for message in messages:
+                connection.writer.write(raw or mllp.frame(message))
+                answers.append(parse(await connection.receive()))
+        await server.close()
+        await connection.close()
+        return answers
+
+    return asyncio.run(run())
+
+
+def _rooms(database: Database) -> dict[str, str]:
+    return {e.encounter.room: e.encounter.patient.id for e in database.do(encounters.currently_open)}
+
+
+def test_an_arrival_puts_the_patient_in_the_room(database: Database):
+    (answer,) = _send(database, ARRIVAL)
+    assert (answer.get("MSA-1"), answer.get("MSA-2")) == ("AA", "REG1")
+    assert _rooms(database) == {"EXAM3": "8834021@NORTH"}
+
+
+def test_the_place_and_visit_are_kept_as_the_ehr_wrote_them(database: Database):
+    _send(database, ARRIVAL)
+    (stored,) = database.do(encounters.currently_open)
+    assert stored.encounter.location == "FAMMED^EXAM3^^NORTH"
+    assert stored.encounter.visit is not None
+    assert stored.encounter.visit.value == "V00991822"
+
+
+def test_the_next_arrival_in_a_room_ends_the_one_before(database: Database):
+    _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"8834021", b"8834022")))
+    assert _rooms(database) == {"EXAM3": "8834022@NORTH"}
+
+
+def test_a_patient_is_in_one_room_only(database: Database):
+    _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A02"), (b"EXAM3", b"EXAM4")))
+    assert _rooms(database) == {"EXAM4": "8834021@NORTH"}
+
+
+@pytest.mark.parametrize("event", [b"A03", b"A11"])
+def test_the_end_of_a_visit_and_a_cancelled_one_empty_the_room(database: Database, event: bytes):
+    _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", event)))
+    assert _rooms(database) == {}
+
+
+def test_corrected_particulars_reach_the_open_encounter(database: Database):
+    _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A08"), (b"ALMA", b"ALMAZ")))
+    (stored,) = database.do(encounters.currently_open)
+    assert stored.encounter.patient.given_name == "ALMAZ"
+
+
+def test_a_repeated_message_gets_the_same_answer_and_changes_nothing(database: Database):
+    left = _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A03"))
+    first, _, again = _send(database, ARRIVAL, left, ARRIVAL)
+    assert again.encode() == first.encode()
+    assert _rooms(database) == {}
+
+
+@pytest.mark.parametrize(
+    ("change", "code", "where"),
+    [
+        ((b"ADT^A04^ADT_A01", b"ADT^A60"), "201", "MSH"),
+        ((b"ADT^A04^ADT_A01", b"SIU^S12"), "200", "MSH"),
+        ((b"FAMMED^EXAM3^^NORTH", b"FAMMED"), "101", "PV1"),
+        ((b"8834021^^^NORTH^MR", b""), "101", "PID"),
+    ],
+)
+def test_what_is_not_taken_is_refused_with_the_reason(
+    database: Database, change: tuple[bytes, bytes], code: str, where: str
+):
+    (answer,) = _send(database, _with(ARRIVAL, change))
+    assert [answer.get(path) for path in ("MSA-1", "MSA-2", "ERR-3.1", "ERR-2.1")] == [
+        "AR",
+        "REG1",
+        code,
+        where,
+    ]
+    assert _rooms(database) == {}
+
+
+def test_an_old_version_is_refused_in_its_own_form(database: Database):
+    (answer,) = _send(database, _with(ARRIVAL, (b"|2.5.1", b"|2.3"), (b"ADT^A04^ADT_A01", b"ADT^A60")))
+    assert [answer.get(path) for path in ("MSH-9", "MSH-12", "ERR-1.4")] == ["ACK", "2.3", "201"]
+    assert answer.get("MSA-3")
+
+
+def test_enhanced_mode_is_answered_with_commit_codes(database: Database):
+    (answer,) = _send(database, _with(ARRIVAL, (b"|2.5.1", b"|2.5.1|||AL|NE")))
+    assert answer.get("MSA-1") == "CA"
+
+
+def test_a_message_that_cannot_be_parsed_is_refused_by_its_control_id(database: Database):
+    (answer,) = _send(database, _with(ARRIVAL, (b"|2.5.1", b"|2.5.1||||||KLINGON")))
+    assert (answer.get("MSA-1"), answer.get("MSA-2")) == ("AR", "REG1")
+    assert "MSH-18" in answer.get("ERR-8")
+
+
+def test_a_message_over_the_limit_is_refused_and_the_next_one_is_taken(database: Database):
+    large = _with(ARRIVAL, (b"ALMA", b"A" * 3000))
+    refused, taken = _send(database, large, ARRIVAL)
+    assert (refused.get("MSA-1"), taken.get("MSA-1")) == ("AR", "AA")
+
+
+def test_a_sender_that_leaves_out_the_last_byte_is_answered_all_the_same(database: Database):
+    (answer,) = _send(database, ARRIVAL, raw=mllp.frame(ARRIVAL)[:-1])
+    assert answer.get("MSA-1") == "AA"

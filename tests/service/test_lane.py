@@ -1,0 +1,258 @@
+"""A lane through a socket: whatever the receiver does, a message arrives once or waits where it is seen."""
+
+import asyncio
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from gateway.hl7 import mllp, parse
+from gateway.hl7.building import build
+from gateway.model import Reading
+from gateway.service.configuration import DestinationTable
+from gateway.service.lane import Lane
+from gateway.store import Database, outbox, readings
+
+Answer = Callable[[str], bytes] | Literal["silence", "close"]
+NOW = datetime(2026, 3, 2, 14, 14, 5, tzinfo=UTC)
+
+
+def _ack(code: str, named: Callable[[str], str] = str, text: str = "") -> Answer:
+    def answer(control_id: str) -> bytes:
+        header = {3: "EHR", 5: "GATEWAY", 7: "20260302091411-0500", 9: "ACK", 10: "E1", 11: "P", 12: "2.5.1"}
+        segments: list[tuple[str, dict[int, object]]] = [
+            ("MSH", {**header}),
+            ("MSA", {1: code, 2: named(control_id)}),
+        ]
+        if text:
+            segments.append(("ERR", {3: ("102", "Data type error", "HL70357"), 4: "E", 8: text}))
+        return mllp.frame(build(segments))  # type: ignore[arg-type] # plain values, as the builder takes them
+
+    return answer
+
+
+@dataclass
+class Receiver:
+    """Gives the answers that it was told, in order; AA when they are used up."""
+
+    answers: list[Answer]
+    got: list[bytes] = field(default_factory=list)
+    connections: int = 0
+
+    async def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        decoder = mllp.Decoder()
+        with suppress(OSError):
+            while data := await reader.read(65536):
+                for event in decoder.feed(data):
+                    assert isinstance(event, mllp.Received)
+                    if not await self._answer(event.message, writer):
+                        writer.close()
+                        return
+        writer.close()
+
+    async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> bool:
+        self.got.append(message)
+        answer = self.answers.pop(0) if self.answers else _ack("AA")
+        if answer == "close":
+            return False
+        if callable(answer):
+            writer.write(answer(parse(message).control_id))
+            await writer.drain()
+        return True
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    with Database(tmp_path / "gateway.db") as database:
+        yield database
+
+
+def _queue(database: Database, stream: str = "ann scale") -> str:
+    def work(db: sqlite3.Connection) -> str:
+        control_id = outbox.next_control_id(db)
+        reading_id = readings.add(
+            db, "scale", Reading(kind="weight"), key=control_id, encounter_id=None, held=None, at=NOW
+        )
+        assert reading_id is not None
+        body = build([("MSH", {9: ("ORU", "R01"), 10: control_id, 11: "P", 12: "2.5.1"})])
+        outbox.enqueue(
+            db,
+            destination="ehr",
+            reading_id=reading_id,
+            control_id=control_id,
+            stream=stream,
+            body=body,
+            at=NOW,
+        )
+        return control_id
+
+    return database.do(work)
+
+
+def _state(database: Database, control_id: str) -> tuple[str, str]:
+    message = database.do(lambda db: outbox.find(db, control_id))
+    return message.state, message.reason
+
+
+def _deliver(
+    database: Database,
+    receiver: Receiver,
+    *control_ids: str,
+    application_ack: bool = False,
+    **settings: object,
+) -> None:
+    """Run a lane until none of those messages is pending."""
+
+    async def run() -> None:
+        server = await asyncio.start_server(receiver, "127.0.0.1", 0)
+        port = server.sockets[0].getsockname()[1]
+        table = DestinationTable.model_validate(
+            {"address": f"127.0.0.1:{port}", "ack_timeout_s": 0.3, "longest_backoff_s": 0.02, **settings}
+        )
+        lane = Lane(
+            name="ehr",
+            destination=table,
+            database=database,
+            application_ack=application_ack,
+            now=lambda: datetime.now(UTC),
+        )
+        running = asyncio.create_task(lane.run())
+        async with asyncio.timeout(60):
+            while any(_state(database, control_id)[0] == "pending" for control_id in control_ids):
+                await asyncio.sleep(0.01)
+                if running.done():
+                    running.result()
+        running.cancel()
+        with suppress(asyncio.CancelledError):
+            await running
+        server.close()
+        await server.wait_closed()
+
+    asyncio.run(run())
+
+
+def test_messages_arrive_in_order_on_one_connection(database: Database):
+    receiver = Receiver([])
+    sent = [_queue(database) for _ in range(5)]
+    _deliver(database, receiver, *sent)
+    assert [parse(message).control_id for message in receiver.got] == sent
+    assert receiver.connections == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "silence",
+        "close",
+        _ack("AA", lambda _: "SOMETHING-ELSE"),
+        _ack("AA", lambda _: ""),
+        lambda _: mllp.frame(b"MSH|^~\\&|||||||ORU^R01|1|P|2.5.1\r"),
+        lambda _: b"HTTP/1.1 400 Bad Request\r\n\r\n",
+        lambda _: mllp.frame(b"<html>no</html>"),
+        _ack("ZZ"),
+    ],
+    ids=["silence", "closed", "foreign", "unnamed", "echo", "http", "html", "unknown-code"],
+)
+def test_anything_but_an_answer_closes_the_socket_and_the_same_bytes_go_again(
+    database: Database, answer: Answer
+):
+    receiver = Receiver([answer])
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id)
+    assert _state(database, control_id)[0] == "acknowledged"
+    assert receiver.got[0] == receiver.got[1]
+    assert (len(receiver.got), receiver.connections) == (2, 2)
+
+
+def test_an_application_error_is_tried_a_few_times_and_then_parked_with_its_reason(database: Database):
+    receiver = Receiver([_ack("AE", text="OBX-5 is not a number")] * 3)
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id, tries=3)
+    assert _state(database, control_id) == ("parked", "error: 102 OBX-5 is not a number")
+    assert (len(receiver.got), receiver.connections) == (3, 1)
+
+
+@pytest.mark.parametrize("code", ["AR", "CR"])
+def test_a_rejection_is_parked_at_once(database: Database, code: str):
+    receiver = Receiver([_ack(code)])
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id)
+    assert (_state(database, control_id)[0], len(receiver.got)) == ("parked", 1)
+
+
+def test_a_receiver_that_keeps_naming_another_message_gets_it_parked(database: Database):
+    receiver = Receiver([_ack("AA", lambda _: "OTHER")] * 3)
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id, tries=3)
+    assert _state(database, control_id) == ("parked", "mismatch: the answer names another message")
+
+
+def test_silence_alone_never_parks_a_message(database: Database):
+    receiver = Receiver(["close"] * 12)
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id, tries=2)
+    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 13)
+
+
+def test_the_lane_goes_on_past_a_parked_message_but_not_past_its_own_stream(database: Database):
+    receiver = Receiver([_ack("AR")])
+    parked, behind, other = (
+        _queue(database, "ann scale"),
+        _queue(database, "ann scale"),
+        _queue(database, "bob scale"),
+    )
+    _deliver(database, receiver, parked, other)
+    assert [parse(message).control_id for message in receiver.got] == [parked, other]
+    assert _state(database, behind)[0] == "pending"
+
+
+def test_a_commit_accept_ends_a_message_that_asked_for_no_more(database: Database):
+    receiver = Receiver([_ack("CA")])
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id)
+    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
+
+
+def test_a_commit_accept_is_not_the_end_where_an_application_answers_too(database: Database):
+    both = [_ack("CA"), _ack("AE")]
+
+    def commit_then_error(control_id: str) -> bytes:
+        return b"".join(answer(control_id) for answer in both if callable(answer))
+
+    receiver = Receiver([commit_then_error] * 2)
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id, tries=2, application_ack=True)
+    assert _state(database, control_id)[0] == "parked"
+
+
+@pytest.mark.parametrize(("match", "named"), [("prefix20", lambda c: c[:20]), ("any", lambda _: "")])
+def test_a_receiver_that_cuts_or_omits_the_control_id_can_be_configured(
+    database: Database, match: str, named: Callable[[str], str]
+):
+    receiver = Receiver([_ack("AA", named)])
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id, msa2=match)
+    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
+
+
+def test_an_answer_in_pieces_is_one_answer(database: Database):
+    class Slow(Receiver):
+        async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> bool:
+            self.got.append(message)
+            whole = _ack("AA")
+            assert callable(whole)
+            for byte in whole(parse(message).control_id):
+                writer.write(bytes([byte]))
+                await writer.drain()
+            return True
+
+    receiver = Slow([])
+    control_id = _queue(database)
+    _deliver(database, receiver, control_id, ack_timeout_s=30)
+    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
