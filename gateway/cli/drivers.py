@@ -1,5 +1,6 @@
 """`gateway drivers`: what is installed."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -58,5 +59,4 @@ def _print_table(found: list[Driver]) -> None:
         models = ", ".join(driver.models)
         row = (driver.vendor, models, driver.kind, ", ".join(_transports(driver)), settings, driver.evidence)
         table.add_row(driver.id, *row)
-    console = Console()
-    console.print(table, width=console.width if console.is_terminal else 200)
+    Console(width=None if sys.stdout.isatty() else 200).print(table)

@@ -75,15 +75,18 @@ def replay(
     *,
     settings: Mapping[str, str] | None = None,
     zone: tzinfo | None = None,
+    frames: bool = False,
 ) -> Outcome:
     """What `driver` makes of the session; `settings` and `zone` go before the fixture's own.
+
+    With `frames`, what each frame says for itself, before the driver concludes anything from several.
 
     Raises
     ------
     ConfigError
         The settings do not fit the driver.
     """
-    conversation = _starter(fixture, driver, settings or {}, zone)
+    conversation = _starter(fixture, driver, settings or {}, zone, frames)
     values = fixture.gatt.value if fixture.gatt else _no_value
     taken = _Taken()
     for connection in fixture.connections:
@@ -117,11 +120,17 @@ def _without_our_time(reading: Reading) -> Reading:
 
 
 def _starter(
-    fixture: SessionFixture, driver: Driver, settings: Mapping[str, str], zone: tzinfo | None
+    fixture: SessionFixture,
+    driver: Driver,
+    settings: Mapping[str, str],
+    zone: tzinfo | None,
+    frames: bool,
 ) -> Callable[[], Conversation]:
     own_zone = zone_named(fixture.zone) if fixture.zone else None
     known = {**fixture.settings, **settings}
-    return lambda: Conversation.start(driver, known, device=fixture.device, zone=zone or own_zone)
+    return lambda: Conversation.start(
+        driver, known, device=fixture.device, zone=zone or own_zone, frames=frames
+    )
 
 
 def _play(connection: Connection, line: "_Line", fixture: SessionFixture) -> None:

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from gateway.drivers import Driver, load
+from gateway.drivers import Driver
+from gateway.drivers.registry import from_folder
 from gateway.testing import SessionFixture, load_fixture
 
 HERE = Path(__file__).parent
@@ -14,7 +15,8 @@ HERE = Path(__file__).parent
 @pytest.fixture(scope="session")
 def exemplar() -> Callable[[str], Driver]:
     """A driver by the last part of its id."""
-    return lambda name: load(f"exemplar-{name}", folder=HERE / "drivers")
+    found = {driver.id: driver for driver in from_folder(HERE / "drivers")}
+    return lambda name: found[f"exemplar-{name}"]
 
 
 @pytest.fixture(scope="session")
