@@ -43,8 +43,23 @@ def _scp(data: bytes) -> bool:
     return data[16:22] == b"SCPECG"
 
 
+def _dicom(data: bytes) -> bool:
+    """With its preamble, or a data set that begins with a group 2 or 8 element of a sensible length."""
+    bare = data[:4] in {b"\x02\0\0\0", b"\x08\0\0\0", b"\x08\0\x05\0", b"\x08\0\x08\0", b"\x08\0\x16\0"}
+    return data[128:132] == b"DICM" or (bare and len(data) > 132)
+
+
+def _edf(data: bytes) -> bool:
+    if data[:8] != b"0       " and data[:8] != b"\xffBIOSEMI":
+        return False
+    size, signals = data[184:192].strip(), data[252:256].strip()
+    return size.isdigit() and signals.isdigit() and int(size) == 256 * (int(signals) + 1)
+
+
 FORMATS = (
     Format("SCP-ECG", "scp", _scp),
+    Format("DICOM", "dicom", _dicom),
+    Format("EDF", "edf", _edf),
     Format("HL7 aECG", "aecg", _root("AnnotatedECG")),
     Format("GE MUSE XML", "muse", _root("RestingECG")),
     Format("Philips XML", "philips", _root("restingecgdata")),

@@ -114,5 +114,5 @@ def _add_predictions(rows: list[NDArray[np.int64]]) -> None:
 
 
 def _half(values: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Rounded down, as a converter to DICOM does; rounded toward zero, negative odd sums are a count higher."""
+    """Rounded down, as the one other decoder that could be compared does; toward zero is a count apart."""
     return values >> 1

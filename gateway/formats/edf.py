@@ -1,0 +1,294 @@
+"""EDF, EDF+, BDF and BDF+: the signals that are an EKG, by their labels.
+
+A header of 256 ASCII bytes and 256 a signal; data records that hold, signal after signal, 16-bit (BDF:
+24-bit) little-endian numbers. Physical value = pmin + (d - dmin) x (pmax - pmin) / (dmax - dmin); pmin may be
+above pmax. In a discontinuous file (EDF+D) the time of each record stands in its annotations; what lies
+between two records that do not touch is NaN here. Source: the EDF and EDF+ specifications (edfplus.info).
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gateway.formats.leads import lead_name
+from gateway.formats.measures import date_of, device, moment_of, present, sex
+from gateway.formats.scale import implausible, mv_per, number
+from gateway.formats.view import View
+from gateway.model.ekg import STANDARD_LEADS, EkgGroup, EkgRecording
+from gateway.model.reading import Device
+
+_EKG = re.compile(r"(?<![a-z])(ecg|ekg|lead|mli{1,3}$)", re.IGNORECASE)
+_LEADS = {*STANDARD_LEADS, "V7", "V8", "V9", "V3R", "V4R"}
+_ONSET = re.compile(rb"([+-]\d+(?:\.\d+)?)(?:\x15[\d.]*)?\x14")
+_PREFILTER = re.compile(r"(HP|LP|N)\s*:\s*(\d+(?:\.\d+)?)\s*Hz", re.IGNORECASE)
+_FILTERS = {"HP": "high_pass_hz", "LP": "low_pass_hz", "N": "mains_hz"}
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_FIELDS = (
+    ("label", 16), ("transducer", 80), ("dimension", 8), ("physical_min", 8), ("physical_max", 8),
+    ("digital_min", 8), ("digital_max", 8), ("prefilter", 80), ("samples", 8), ("reserved", 32),
+)  # fmt: skip
+_MOST_SAMPLES = 100_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Signal:
+    """One signal's header fields, and where its samples begin in a record."""
+
+    fields: dict[str, str]
+    samples: int
+    start: int
+
+    @property
+    def label(self) -> str:
+        return self.fields["label"]
+
+    @property
+    def annotates(self) -> bool:
+        return self.label.endswith(" Annotations")
+
+    @property
+    def ekg(self) -> bool:
+        return bool(_EKG.search(self.label)) or lead_name(self.label) in _LEADS
+
+    @property
+    def unit_mv(self) -> Decimal | None:
+        return mv_per(self.fields["dimension"].replace("Â", ""))
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """A file with its header parsed and its data as (records, bytes in a record)."""
+
+    view: View
+    records: NDArray[np.uint8]
+    record_s: Decimal
+    signals: tuple[_Signal, ...]
+    width: int
+    warnings: tuple[str, ...]
+
+    def rate_hz(self, signal: _Signal) -> float:
+        return float(Fraction(signal.samples) / Fraction(self.record_s))
+
+    def counts(self, signal: _Signal) -> NDArray[np.int32]:
+        """All samples of a signal, record after record."""
+        columns = self.records[:, signal.start * self.width : (signal.start + signal.samples) * self.width]
+        octets = np.ascontiguousarray(columns).reshape(-1, self.width).astype(np.int32)
+        value = octets[:, -1].astype(np.int8).astype(np.int32)
+        for n in range(self.width - 2, -1, -1):
+            value = value << 8 | octets[:, n]
+        return value
+
+
+def read(data: bytes) -> EkgRecording:
+    """The EKG in one EDF or BDF file. Signals of other rates than the first one's are in `groups`.
+
+    Raises
+    ------
+    FormatError
+        A header that does not hold, or no signal in a unit of voltage.
+    """
+    file = _opened(data)
+    onsets = _onsets(file)
+    chosen, notes = _chosen(file)
+    rates = list(dict.fromkeys(map(file.rate_hz, chosen)))
+    warnings = [*file.warnings, *notes]
+    groups = [
+        _group(file, [one for one in chosen if file.rate_hz(one) == rate], rate, onsets) for rate in rates
+    ]
+    warnings.extend(_strange_scales(file, chosen))
+    first = groups[0]
+    plus = file.view.text(192, 44)
+    if np.isnan(first.samples_mv).any():
+        warnings.append(
+            "the records do not follow each other without gaps; what lies between them is missing"
+        )
+    return EkgRecording(
+        format=file.view.file_format,
+        format_version=plus if plus[:4] in {"EDF+", "BDF+"} else "",
+        leads=first.leads,
+        samples_mv=first.samples_mv,
+        sample_rate_hz=first.sample_rate_hz,
+        started_at=_started(file.view, onsets),
+        device=_device(file.view) if plus[:4] in {"EDF+", "BDF+"} else Device(),
+        filters=_filters(chosen[0]),
+        patient_fields=_patient(file.view, plus[:4] in {"EDF+", "BDF+"}),
+        groups=tuple(groups[1:]),
+        warnings=tuple(warnings),
+    )
+
+
+def _opened(data: bytes) -> _File:
+    binary = data[:1] == b"\xff"
+    view = View(data, "BDF" if binary else "EDF", "header")
+    width = 3 if binary else 2
+    size, claimed = _integer(view, 184, 8, "header size"), _integer(view, 236, 8, "number of records")
+    count = _integer(view, 252, 4, "number of signals")
+    record_s = number(view.text(244, 8).replace(",", "."))
+    if not 0 < count <= 4096 or size != 256 * (count + 1):
+        raise view.error(f"{count} signals in a header of {size} bytes", 184)
+    if record_s is None or record_s < 0:
+        raise view.error("the record duration is no number", 244)
+    signals = tuple(_signals(view, count))
+    record_size = width * sum(one.samples for one in signals)
+    available = max(len(data) - size, 0)
+    whole = available // record_size if record_size else 0
+    warnings = []
+    if claimed not in {whole, -1}:
+        warnings.append(f"the header claims {claimed} records, the file holds {whole}")
+    records = min(whole, claimed) if claimed >= 0 else whole
+    if not records:
+        raise view.error("no whole data record", size)
+    body = np.frombuffer(data, np.uint8, records * record_size, size).reshape(records, record_size)
+    return _File(view, body, record_s, signals, width, tuple(warnings))
+
+
+def _integer(view: View, at: int, length: int, what: str) -> int:
+    text = view.text(at, length)
+    if not re.fullmatch(r"[+-]?\d{1,8}", text, re.ASCII):
+        raise view.error(f"the {what} is no number", at)
+    return int(text)
+
+
+def _signals(view: View, count: int) -> Iterator[_Signal]:
+    columns: dict[str, list[str]] = {}
+    at = 256
+    for name, length in _FIELDS:
+        columns[name] = [view.text(at + n * length, length) for n in range(count)]
+        if name == "samples":
+            sizes = [_integer(view, at + n * length, length, "samples in a record") for n in range(count)]
+        at += length * count
+    start = 0
+    for n, size in enumerate(sizes):
+        if size < 0 or start > len(view):
+            raise view.error(f"signal {n + 1} has {size} samples in a record")
+        yield _Signal({name: column[n] for name, column in columns.items()}, size, start)
+        start += size
+
+
+def _chosen(file: _File) -> tuple[list[_Signal], tuple[str, ...]]:
+    """Signals that are an EKG by their labels; where there is none, all voltages, and that is said."""
+    signals = [one for one in file.signals if not one.annotates and one.samples]
+    ekg = [one for one in signals if one.ekg]
+    for one in ekg:
+        if one.unit_mv is None:
+            raise file.view.error(
+                f"the dimension of signal {file.signals.index(one) + 1} is no unit of voltage"
+            )
+    voltages = [one for one in signals if one.unit_mv is not None]
+    if not voltages or not file.record_s:
+        raise file.view.error("no signal in a unit of voltage")
+    if ekg:
+        return ekg, ()
+    return voltages, (f"no signal is labelled as an EKG; all {len(voltages)} voltages are given as named",)
+
+
+def _scale(file: _File, signal: _Signal) -> tuple[Fraction, Fraction]:
+    """Millivolts a count, and millivolts of the count 0."""
+    names = ("physical_min", "physical_max", "digital_min", "digital_max")
+    values = [number(signal.fields[name].replace(",", ".")) for name in names]
+    pmin, pmax, dmin, dmax = (Fraction(value) if value is not None else None for value in values)
+    if pmin is None or pmax is None or dmin is None or dmax is None or dmin == dmax or pmin == pmax:
+        index = file.signals.index(signal) + 1
+        raise file.view.error(f"the physical and digital limits of signal {index} give no scale")
+    unit = Fraction(signal.unit_mv or 0)
+    gain = (pmax - pmin) / (dmax - dmin) * unit
+    return gain, pmin * unit - dmin * gain
+
+
+def _strange_scales(file: _File, signals: list[_Signal]) -> Iterator[str]:
+    strange: Counter[str] = Counter()
+    for one in signals:
+        gain, _ = _scale(file, one)
+        note = implausible(Decimal(float(gain)), 1 << (8 * file.width))
+        if note:
+            strange[note] += 1
+    return (f"{note} ({n} of {len(signals)} signals)" for note, n in strange.items())
+
+
+def _group(file: _File, signals: list[_Signal], rate_hz: float, onsets: tuple[Decimal, ...]) -> EkgGroup:
+    rows = []
+    for one in signals:
+        gain, zero = _scale(file, one)
+        rows.append(file.counts(one) * float(gain) + float(zero))
+    samples_mv = _spread(file, np.stack(rows), signals[0].samples, onsets)
+    return EkgGroup(f"{rate_hz:g} Hz", tuple(lead_name(one.label) for one in signals), samples_mv, rate_hz)
+
+
+def _spread(
+    file: _File, samples_mv: NDArray[np.float64], size: int, onsets: tuple[Decimal, ...]
+) -> NDArray[np.float64]:
+    """The records at their times, NaN between them."""
+    if not onsets or "+D" not in file.view.text(192, 44):
+        return samples_mv
+    starts = [round((onset - onsets[0]) * size / file.record_s) for onset in onsets]
+    if starts == [n * size for n in range(len(starts))]:
+        return samples_mv
+    if any(after < before + size for before, after in pairwise(starts)):
+        raise file.view.error("records that overlap in time")
+    total = starts[-1] + size
+    if total * samples_mv.shape[0] > min(_MOST_SAMPLES, 50 * samples_mv.size):
+        raise file.view.error("gaps between records that are longer than all records together fifty times")
+    spread = np.full((samples_mv.shape[0], total), np.nan)
+    for n, start in enumerate(starts):
+        spread[:, start : start + size] = samples_mv[:, n * size : (n + 1) * size]
+    return spread
+
+
+def _onsets(file: _File) -> tuple[Decimal, ...]:
+    """The time of each record, from its first annotation list; empty where one is missing."""
+    signal = next((one for one in file.signals if one.annotates), None)
+    if signal is None:
+        return ()
+    columns = slice(signal.start * file.width, (signal.start + signal.samples) * file.width)
+    matches = [_ONSET.match(record.tobytes()) for record in file.records[:, columns]]
+    found = [number(match[1].decode()) for match in matches if match]
+    return tuple(one for one in found if one is not None) if len(found) == len(matches) else ()
+
+
+def _started(view: View, onsets: tuple[Decimal, ...]) -> datetime | None:
+    date, time = view.text(168, 8).split("."), view.text(176, 8).split(".")
+    if len(date) != 3 or len(time) != 3 or not all(part.isdecimal() for part in (*date, *time)):
+        return None
+    day, month, year = map(int, date)
+    full = re.match(r"Startdate (\d\d)-([A-Z]{3})-(\d{4})", view.text(88, 80))
+    year = int(full[3]) if full else year + (1900 if year >= 85 else 2000)
+    moment = moment_of(year, month, day, *map(int, time))
+    if moment is None or not onsets or not 0 < onsets[0] < 86400:
+        return moment
+    return moment + timedelta(microseconds=int(onsets[0] * 1_000_000))
+
+
+def _device(view: View) -> Device:
+    words = view.text(88, 80).split()
+    return (
+        device(model=words[4].replace("_", " ")) if len(words) > 4 and words[0] == "Startdate" else Device()
+    )
+
+
+def _patient(view: View, plus: bool) -> dict[str, str]:
+    text = view.text(8, 80)
+    words = text.split()
+    if not plus or len(words) < 4:
+        return present({"text": text})
+    born = re.fullmatch(r"(\d\d)-([A-Z]{3})-(\d{4})", words[2])
+    month = _MONTHS.index(born[2]) + 1 if born and born[2] in _MONTHS else 0
+    return present(
+        {
+            "id": words[0],
+            "sex": sex(words[1]),
+            "birth_date": date_of(int(born[3]), month, int(born[1])) if born else None,
+            "name": words[3].replace("_", " "),
+        }
+    )
+
+
+def _filters(signal: _Signal) -> dict[str, str]:
+    return {_FILTERS[kind.upper()]: hz for kind, hz in _PREFILTER.findall(signal.fields["prefilter"])}
