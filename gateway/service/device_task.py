@@ -64,29 +64,37 @@ class DeviceTask:
         log = structlog.get_logger().bind(device=self.name)
         unreachable = False
         while True:
-            await self._recover(log)
             try:
+                await self._recover(log)
                 connection = await self.transport.open()
             except TransportError as error:
                 if not unreachable:
                     log.warning("not reachable, trying again", reason=str(error))
                 unreachable = True
-                await asyncio.sleep(self._backoff.next())
-                continue
-            unreachable = False
-            log.info("connected", port=self.transport.url)
-            try:
-                await _Link(self, connection, log).run()
-                self._backoff.reset()
-                log.info("disconnected")
-            except TransportError as error:
-                log.warning("connection lost", reason=str(error))
-                await asyncio.sleep(self._backoff.next())
             except StoreError as error:
                 log.error("not accepting readings", reason=str(error))
-                await asyncio.sleep(self._backoff.next())
-            finally:
-                await connection.close()
+            else:
+                unreachable = False
+                log.info("connected", port=self.transport.url)
+                if await self._converse(connection, log):
+                    self._backoff.reset()
+                    continue
+            await asyncio.sleep(self._backoff.next())
+
+    async def _converse(self, connection: Connection, log: structlog.typing.FilteringBoundLogger) -> bool:
+        """One connection to its end; whether that was a good one."""
+        try:
+            await _Link(self, connection, log).run()
+        except TransportError as error:
+            log.warning("connection lost", reason=str(error))
+        except StoreError as error:
+            log.error("not accepting readings", reason=str(error))
+        else:
+            log.info("disconnected")
+            return True
+        finally:
+            await connection.close()
+        return False
 
     async def _recover(self, log: structlog.typing.FilteringBoundLogger) -> None:
         """Raw values that a crash or a broken link left behind become readings before anything new does."""

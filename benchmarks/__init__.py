@@ -1,0 +1,1 @@
+"""Speed, measured side by side in one run. A module here has a ``main`` that prints its figures."""
