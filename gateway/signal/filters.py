@@ -39,6 +39,18 @@ def check_rate(sample_rate_hz: float) -> None:
         raise ValueError(f"a sampling rate of {sample_rate_hz} Hz; it must be a positive number")
 
 
+def check_band(band_hz: tuple[float | None, float | None]) -> None:
+    """Refuses a band whose edges are not two rising positive frequencies.
+
+    Raises
+    ------
+    ValueError
+    """
+    low, high = band_hz
+    if any(edge is not None and edge <= 0 for edge in band_hz) or (low and high and low >= high):
+        raise ValueError(f"a band from {low} to {high} Hz; give two rising positive frequencies")
+
+
 def bridged(ekg_mv: NDArray[np.floating]) -> NDArray[np.float64]:
     """A copy with straight lines where there is no signal (NaN), level at the ends; zeros if there is none.
 
@@ -115,9 +127,8 @@ def filter_ekg(
         The sampling rate or the band is not one.
     """
     check_rate(sample_rate_hz)
+    check_band(band_hz)
     low, high = band_hz
-    if any(edge is not None and edge <= 0 for edge in band_hz) or (low and high and low >= high):
-        raise ValueError(f"a band from {low} to {high} Hz; give two rising positive frequencies")
     ekg = bridged(ekg_mv)
     if ekg.shape[-1] < 2:
         return ekg

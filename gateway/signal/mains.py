@@ -16,7 +16,7 @@ from scipy import ndimage, signal
 
 MAINS_HZ = (50.0, 60.0)
 
-_HIGHEST_OF_BAND = 0.45  # of the sampling rate: above it a line cannot be told from its alias
+HIGHEST_OF_BAND = 0.45  # of the sampling rate: above it a line cannot be told from its alias
 _PHASOR_S = 1.2  # long enough to tell the line from muscle, short enough to follow its drift
 _CONTRAST = 12.0  # line over its neighbours, in power; noise alone exceeds it in about 1 of 10 000
 _LEAST_MV = 0.002
@@ -104,7 +104,7 @@ def find_mains(ekg_mv: NDArray[np.floating], sample_rate_hz: float) -> float | N
     upper = _upper_band(ekg, sample_rate_hz)
     strongest, found = 0.0, None
     for nominal in MAINS_HZ:
-        if nominal > _HIGHEST_OF_BAND * sample_rate_hz:
+        if nominal > HIGHEST_OF_BAND * sample_rate_hz:
             continue
         _, contrast, amplitude = _power_near(
             upper, _quiet(upper, sample_rate_hz, nominal), sample_rate_hz, nominal
@@ -137,7 +137,7 @@ def remove_mains(ekg_mv: NDArray[np.floating], sample_rate_hz: float, mains_hz: 
     clean = ekg.copy()
     for harmonic in (1, 2, 3):
         nominal = harmonic * mains_hz
-        if nominal > _HIGHEST_OF_BAND * sample_rate_hz:
+        if nominal > HIGHEST_OF_BAND * sample_rate_hz:
             break
         line_hz, contrast, _ = _power_near(upper, quiet, sample_rate_hz, nominal)
         if harmonic == 1 or contrast > _CONTRAST:
