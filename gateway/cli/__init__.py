@@ -27,6 +27,7 @@ COMMANDS = {
     "check": ("gateway.cli.check", "check"),
     "decode": ("gateway.cli.decode", "decode"),
     "ekg": ("gateway.cli.ekg", "ekg"),
+    "hl7": ("gateway.cli.hl7", "hl7"),
     "queue": ("gateway.cli.queue", "queue"),
 }
 """Name -> module and attribute, in the order of ``gateway --help``."""

@@ -1,0 +1,172 @@
+"""`gateway hl7`: a small EHR to test against, a sender, and a validator."""
+
+import asyncio
+import os
+import signal
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from gateway.cli.printable import print_table, printable
+from gateway.errors import GatewayError, Hl7Error, TransportError
+from gateway.testing.ehr_faults import MEANINGS, Fault
+
+if TYPE_CHECKING:
+    from gateway.hl7 import Message
+    from gateway.service.configuration import Address
+    from gateway.testing.fake_ehr import Delivery, FakeEhr
+
+_file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+
+
+def _faults(_context: click.Context, _option: click.Parameter, given: tuple[str, ...]) -> tuple[Fault, ...]:
+    try:
+        return tuple(map(Fault.parse, given))
+    except GatewayError as error:
+        raise click.BadParameter(str(error)) from error
+
+
+def _address(_context: click.Context, _option: click.Parameter, text: str) -> "Address":
+    from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
+
+    from gateway.service.configuration import HostPort  # noqa: PLC0415 - as above
+
+    try:
+        address: Address = TypeAdapter(HostPort).validate_python(text)
+    except ValidationError as error:
+        raise click.BadParameter(f"{text!r} is not HOST:PORT; write it as 10.0.0.5:2575") from error
+    return address
+
+
+@click.group(short_help="a small EHR for testing, a sender, a validator")
+def hl7() -> None:
+    """Receive, send and validate HL7 v2 messages."""
+
+
+@hl7.command(
+    epilog="Example: gateway hl7 listen --port 2575 --dir received --fault nak@10% --fault late@5%\n\n"
+    + "\n\n".join(f"{kind.value}: {meaning}" for kind, meaning in MEANINGS.items())
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="0.0.0.0 listens to the whole network.")
+@click.option(
+    "--port", default=2575, show_default=True, type=click.IntRange(0, 65535), help="0: any free one."
+)
+@click.option(
+    "--dir",
+    "directory",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Keep each message there as a file, on disk before it is acknowledged.",
+)
+@click.option(
+    "--fault",
+    "faults",
+    metavar="KIND@N%",
+    multiple=True,
+    callback=_faults,
+    help="Misbehave; may be repeated.",
+)
+@click.option("--seed", default=0, show_default=True, help="The same seed gives the same faults.")
+def listen(host: str, port: int, directory: Path | None, faults: tuple[Fault, ...], seed: int) -> None:
+    """Be an EHR: receive, validate, acknowledge and keep messages, until Ctrl-C."""
+    from gateway.testing.fake_ehr import FakeEhr  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
+
+    ehr = FakeEhr(
+        host=host, port=port, directory=directory, faults=faults, seed=seed, on_delivery=_print_delivery
+    )
+    asyncio.run(_until_stopped(ehr))
+    _print_summary(ehr.deliveries)
+
+
+@hl7.command(epilog="Example: gateway hl7 send admit.hl7 --to 127.0.0.1:2576")
+@_file
+@click.option("--to", "to", required=True, metavar="HOST:PORT", callback=_address, help="The receiver.")
+@click.option(
+    "--timeout", "timeout_s", default=10.0, show_default=True, help="Seconds to wait for an answer."
+)
+@click.pass_context
+def send(context: click.Context, file: Path, to: "Address", timeout_s: float) -> None:
+    """Send the messages in FILE one by one and print each acknowledgement.
+
+    Exit code 1 says that one was not accepted; those behind it are not sent.
+    """
+    from gateway.hl7 import parse  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
+    from gateway.hl7.batch import split_batch  # noqa: PLC0415 - as above
+
+    messages = [parse(data) for data in split_batch(file.read_bytes())]
+    if not messages:
+        raise Hl7Error(f"{file} holds no message")
+    for message in messages:
+        answer = _sent(message, to, timeout_s)
+        for line in answer.lines:
+            click.echo(printable(line))
+        if reason := _not_accepted(message, answer):
+            click.echo(f"gateway: {message.control_id} is not accepted: {reason}", err=True)
+            context.exit(1)
+
+
+def _sent(message: "Message", to: "Address", timeout_s: float) -> "Message":
+    from gateway.testing.fake_ehr import send as send_over_mllp  # noqa: PLC0415 - as above
+
+    try:
+        return asyncio.run(send_over_mllp(message.for_sending(), to.host, to.port, timeout_s=timeout_s))
+    except TimeoutError as error:
+        raise TransportError(f"{to}: no answer within {timeout_s:g} s; is it an MLLP receiver?") from error
+    except OSError as error:
+        why = os.strerror(error.errno) if error.errno else str(error)
+        raise TransportError(f"{to}: {why}; check the address and that a receiver runs there") from error
+
+
+def _not_accepted(message: "Message", answer: "Message") -> str:
+    """Why the answer does not accept the message; "" where it does."""
+    from gateway.hl7.acknowledgement import judge, read_acknowledgement  # noqa: PLC0415 - as above
+
+    verdict = judge(
+        read_acknowledgement(answer), message.control_id, match="exact", application_ack_expected=False
+    )
+    return "" if verdict.outcome == "accepted" else printable(verdict.reason or verdict.code)
+
+
+async def _until_stopped(ehr: "FakeEhr") -> None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with ehr:
+        click.echo(f"listening on {ehr.host}:{ehr.port}; Ctrl-C ends")
+        await stop.wait()
+
+
+def _print_delivery(delivery: "Delivery") -> None:
+    click.echo("  ".join((f"{delivery.at:%H:%M:%S}", *_delivery_cells(delivery))).rstrip())
+
+
+def _delivery_cells(delivery: "Delivery") -> Sequence[str]:
+    """What can be said of a delivery without saying anything of its patient."""
+    from gateway.hl7 import parse  # noqa: PLC0415 - as above
+
+    message = delivery.message
+    kind = f"{message.type}^{message.trigger}" if message else "no message"
+    observations = sum(line.startswith("OBX") for line in message.lines) if message else 0
+    faults = f"[{' '.join(sorted(delivery.faults))}]" if delivery.faults else ""
+    cells = (
+        f"{kind:<8}",
+        f"{message.control_id if message else '':<20}",
+        f"{observations:>3} observations",
+        f"{delivery.verdict:<10}",
+        parse(delivery.answer).get("MSA-1"),
+        faults,
+        delivery.reason,
+    )
+    return [printable(cell) for cell in cells if cell.strip()]
+
+
+def _print_summary(deliveries: Sequence["Delivery"]) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    for delivery in deliveries:
+        message = delivery.message
+        kind = f"{message.type}^{message.trigger}" if message else "no message"
+        counts[kind, delivery.verdict] += 1
+    click.echo()
+    print_table(("message", "verdict", "count"), ((*key, str(n)) for key, n in sorted(counts.items())))
