@@ -78,7 +78,6 @@ class DeviceTask:
                 log.info("connected", port=self.transport.url)
                 if await self._converse(connection, log):
                     self._backoff.reset()
-                    continue
             await asyncio.sleep(self._backoff.next())
 
     async def _converse(self, connection: Connection, log: structlog.typing.FilteringBoundLogger) -> bool:

@@ -69,15 +69,15 @@ def _scale_task(database: Database, port: int, taken: Taken) -> DeviceTask:
 
 
 def _says(*lines: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    """A device that says this to whoever connects, and hangs up."""
+    """A device that says this to whoever connects."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError):
+        try:
             for line in lines:
                 writer.write(line)
-                await writer.drain()
-            await asyncio.sleep(0.05)
-        writer.close()
+            await reader.read()
+        finally:
+            writer.close()
 
     return serve
 
