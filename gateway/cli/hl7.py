@@ -115,7 +115,7 @@ def _sent(message: "Message", to: "Address", timeout_s: float) -> "Message":
     except TimeoutError as error:
         raise TransportError(f"{to}: no answer within {timeout_s:g} s; is it an MLLP receiver?") from error
     except OSError as error:
-        why = os.strerror(error.errno) if error.errno else str(error)
+        why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
         raise TransportError(f"{to}: {why}; check the address and that a receiver runs there") from error
 
 
