@@ -27,8 +27,10 @@ from gateway.drivers import SerialLink
 from gateway.errors import TransportError
 from gateway.model import Device
 from gateway.transports.contract import Received
+from gateway.transports.inbox import Inbox
 from gateway.transports.stream import Stream, only_channel
 from gateway.transports.tcp import keep_alive
+from gateway.transports.threads import in_own_thread
 
 Port = serial.Serial | serial.rfc2217.Serial
 
@@ -106,7 +108,7 @@ class SerialConnection(Stream):
         self._port = port
         self._device = device
         self._loop = asyncio.get_running_loop()
-        self._inbox: asyncio.Queue[Received | TransportError | None] = asyncio.Queue()
+        self._inbox = Inbox()
         self._places = threading.Semaphore(_CHUNKS_WAITING)
         self._closing = threading.Event()
         self._writing: asyncio.Future[int | None] | None = None
@@ -118,14 +120,9 @@ class SerialConnection(Stream):
         return self._device
 
     async def receive(self) -> Received | None:
-        arrived = await self._inbox.get()
-        if isinstance(arrived, Received):
-            self._places.release()
-            return arrived
-        self._inbox.put_nowait(arrived)
-        if arrived is None:
-            return None
-        raise arrived
+        received = await self._inbox.take()
+        self._places.release()
+        return received
 
     async def send(self, data: bytes, channel: str) -> None:
         only_channel(channel)
@@ -134,7 +131,7 @@ class SerialConnection(Stream):
         await self._written()
         # Shielded, so that close() can wait for it: a cancelled write would go on in its thread, with a file
         # descriptor that may belong to another port by then.
-        self._writing = asyncio.ensure_future(asyncio.to_thread(self._port.write, data))
+        self._writing = in_own_thread(f"writer of {self._url}", lambda: self._port.write(data))
         try:
             await asyncio.shield(self._writing)
         except _UNPLUGGED as error:
@@ -147,8 +144,8 @@ class SerialConnection(Stream):
             for cancel in ("cancel_read", "cancel_write"):
                 _call_if_there(self._port, cancel)
         await self._written()
-        await asyncio.to_thread(self._end)
-        self._inbox.put_nowait(None)
+        await in_own_thread(f"closer of {self._url}", self._end)
+        self._inbox.end()
 
     async def _written(self) -> None:
         if self._writing is not None:
@@ -169,7 +166,8 @@ class SerialConnection(Stream):
                 elif self._node_is_gone():
                     raise OSError(errno.ENODEV, "device node is gone")
         except _UNPLUGGED as error:
-            self._tell(TransportError(f"{self._url}: unplugged, {_plain(error)}"))
+            lost = TransportError(f"{self._url}: unplugged, {_plain(error)}")
+            self._tell(lambda: self._inbox.end(lost))
 
     def _read_rest(self, data: bytes) -> None:
         try:
@@ -179,12 +177,12 @@ class SerialConnection(Stream):
 
     def _hand_over(self, received: Received) -> None:
         self._places.acquire()
-        self._tell(received)
+        self._tell(lambda: self._inbox.put(received))
 
-    def _tell(self, news: Received | TransportError) -> None:
+    def _tell(self, news: Callable[[], None]) -> None:
         # The loop may have been closed over the connection's head; then nobody is left to be told.
         with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._inbox.put_nowait, news)
+            self._loop.call_soon_threadsafe(news)
 
     def _node_is_gone(self) -> bool:
         return "://" not in self._url and not Path(self._url).exists()
@@ -205,7 +203,7 @@ class SerialTransport:
         TransportError
             No such port, no permission, held by another program, or settings that it does not have.
         """
-        opening = asyncio.ensure_future(asyncio.to_thread(_open, self.url, self.link))
+        opening = in_own_thread(f"opener of {self.url}", lambda: _open(self.url, self.link))
         try:
             port, device = await asyncio.shield(opening)
         except asyncio.CancelledError:
