@@ -1,8 +1,8 @@
 """One device's life on its link: it vanishes, comes back, talks rubbish, and no reading is lost for it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -68,8 +68,10 @@ def _scale_task(database: Database, port: int, taken: Taken) -> DeviceTask:
     )
 
 
-def _says(*lines: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
-    """A device that says this to whoever connects."""
+@asynccontextmanager
+async def _device(*lines: bytes, port: int = 0) -> AsyncIterator[int]:
+    """A device server that says this to whoever connects; its port."""
+    served: list[asyncio.Task[None]] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -78,8 +80,16 @@ def _says(*lines: bytes) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter
             await reader.read()
         finally:
             writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
 
-    return serve
+    def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        served.append(asyncio.create_task(serve(reader, writer)))
+
+    server = await asyncio.start_server(accept, "127.0.0.1", port)
+    yield server.sockets[0].getsockname()[1]
+    server.close()
+    await asyncio.gather(*served)
 
 
 STABLE = b"ST,+00072.45 kg\r\n" * 6
@@ -92,15 +102,10 @@ def _weights(taken: Taken) -> list[Decimal | None]:
 
 def test_a_good_frame_after_garbage_is_still_a_reading(database: Database):
     async def run() -> Taken:
-        server = await asyncio.start_server(
-            _says(b"\x00\xff\x80ST,+0", b"\r\n", STABLE, EMPTY), "127.0.0.1", 0
-        )
-        taken = Taken()
-        task = _scale_task(database, server.sockets[0].getsockname()[1], taken)
-        await _run_until(task, lambda: bool(taken.readings))
-        server.close()
-        await server.wait_closed()
-        return taken
+        async with _device(b"\x00\xff\x80ST,+0", b"\r\n", STABLE, EMPTY) as port:
+            taken = Taken()
+            await _run_until(_scale_task(database, port, taken), lambda: bool(taken.readings))
+            return taken
 
     with capture_logs() as logs:
         taken = asyncio.run(run())
@@ -129,23 +134,16 @@ class PluggedInLate:
 
 def test_a_device_that_cannot_be_reached_is_logged_once_and_taken_when_it_comes(database: Database):
     async def run() -> list[str]:
-        held = await asyncio.start_server(_says(STABLE), "127.0.0.1", 0)
-        port = held.sockets[0].getsockname()[1]
-        held.close()
-        await held.wait_closed()
-        taken = Taken()
-        servers = []
-
-        async def plug_in() -> None:
-            servers.append(await asyncio.start_server(_says(STABLE, EMPTY), "127.0.0.1", port))
-
-        task = _scale_task(database, port, taken)
-        task.transport = PluggedInLate(task.transport, plug_in)
-        with capture_logs() as logs:
-            await _run_until(task, lambda: bool(taken.readings))
-        for server in servers:
-            server.close()
-            await server.wait_closed()
+        async with AsyncExitStack() as plugged:
+            async with _device() as free_port:
+                port = free_port
+            taken = Taken()
+            task = _scale_task(database, port, taken)
+            task.transport = PluggedInLate(
+                task.transport, lambda: plugged.enter_async_context(_device(STABLE, EMPTY, port=port))
+            )
+            with capture_logs() as logs:
+                await _run_until(task, lambda: bool(taken.readings))
         return [str(entry["event"]) for entry in logs if "reach" in str(entry["event"])]
 
     assert asyncio.run(run()) == ["not reachable, trying again"]
