@@ -1,7 +1,7 @@
-"""Where a QRS may be: the local maxima of QRS-band energy, found block by block.
+"""Where a QRS may be: the local maxima of energy in the band of the QRS, found block by block.
 
 The signal is decimated to a working rate of about 125 Hz, passed through a Gaussian second derivative
-(a matched filter of a QRS of either polarity; zero gain at DC, so an offset cannot matter), squared and
+(a matched filter of a QRS of either polarity; no gain at DC, so that an offset cannot matter), squared and
 averaged over the length of a QRS. Every stage has a finite response and sums in a fixed order, so that
 the result does not depend on how the signal was cut into blocks.
 """
@@ -11,12 +11,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
-from scipy.ndimage import maximum_filter1d
 
 _WORKING_RATE_HZ = 125.0
-_QRS_SIGMA_S = 0.013
-_QRS_LENGTH_S = 0.1
+_QRS_SIGMA_S = 0.011
+_QRS_LENGTH_S = 0.08
 _NEIGHBOURHOOD_S = 0.1
+_SHAPE_HALF_S = 0.07
+_FLAT_MV = 1e-6
 
 
 class Candidates(NamedTuple):
@@ -25,22 +26,16 @@ class Candidates(NamedTuple):
     Attributes
     ----------
     samples : (k,) int64 array
-        At the rate of the input.
-    levels : (k,) array, mV
-        Root mean square of the QRS band around each.
+        Counted from the first sample fed, at its rate.
+    levels : (k,) array
+        Natural logarithm of the energy's root mean square in mV.
+    shapes : (k, w, 3) array
+        The signal around each, of zero mean and unit norm: one working sample early, in time, and late.
     """
 
     samples: NDArray[np.int64]
     levels: NDArray[np.float64]
-
-
-def _gaussian_second_derivative(sigma: float) -> NDArray[np.float64]:
-    reach = int(np.ceil(3.5 * sigma))
-    t = np.arange(-reach, reach + 1) / sigma
-    kernel = (1 - t**2) * np.exp(-(t**2) / 2)
-    kernel -= kernel.mean()
-    _, response = signal.freqz(kernel)
-    return np.asarray(kernel / np.abs(response).max(), dtype=np.float64)
+    shapes: NDArray[np.float64]
 
 
 class QrsCandidates:
@@ -54,46 +49,87 @@ class QrsCandidates:
     ----------
     delay : int
         Samples after a candidate that must have been fed before it is found.
+    shape_length : int
+        Working samples in a candidate's shape.
     """
 
     def __init__(self, sample_rate_hz: float) -> None:
         self._factor = max(1, round(sample_rate_hz / _WORKING_RATE_HZ))
         rate = sample_rate_hz / self._factor
         box = np.full(self._factor, 1 / self._factor)
-        self._antialias = np.pad(np.convolve(box, box), 1)
+        self._antialias = np.convolve(box, box)
         self._qrs = _gaussian_second_derivative(_QRS_SIGMA_S * rate)
         width = 2 * round(_QRS_LENGTH_S * rate / 2) + 1
         self._mean = np.full(width, 1 / width)
-        self._neighbours = round(_NEIGHBOURHOOD_S * rate)
-        self._reach = (len(self._qrs) + width) // 2 - 1 + self._neighbours
+        self._near = round(_NEIGHBOURHOOD_S * rate)
+        self._smooth_reach = (len(self._qrs) + width) // 2 - 1
+        self._reach = self._smooth_reach + self._near
+        shape_half = round(_SHAPE_HALF_S * rate)
+        self._around = np.arange(-shape_half - 1, shape_half + 2)
+        self.shape_length = 2 * shape_half + 1
+        self.delay = (self._reach + 1) * self._factor
         self._raw = np.empty(0)
         self._slow = np.empty(0)
         self._slow_start = -self._reach
-        self.delay = (self._reach + 2) * self._factor
 
     def feed(self, block: NDArray[np.float64]) -> Candidates:
         """Candidates that `block`, not empty, completes; its first sample stands for all before the start."""
         if not len(self._raw):
-            self._raw = np.full((self._reach + 1) * self._factor, block[0])
+            self._raw = np.full((self._reach + 1) * self._factor - 1, block[0])
         raw = np.concatenate((self._raw, block))
-        count = max(0, (len(raw) - 1) // self._factor - 1)
+        count = max(0, (len(raw) - len(self._antialias)) // self._factor + 1)
         self._raw = raw[count * self._factor :]
-        slow = signal.upfirdn(self._antialias, raw, 1, self._factor)[2 : 2 + count]
+        slow = np.zeros(count)
+        for phase, weight in enumerate(self._antialias.tolist()):
+            slow += weight * raw[phase : phase + (count - 1) * self._factor + 1 : self._factor]
         return self._maxima(np.concatenate((self._slow, slow)))
 
     def _maxima(self, slow: NDArray[np.float64]) -> Candidates:
         count = max(0, len(slow) - 2 * self._reach)
-        self._slow = slow[count:]
-        start = self._slow_start + self._reach
-        self._slow_start += count
+        start, self._slow_start = self._slow_start + self._reach, self._slow_start + count
+        self._slow = slow[len(slow) - min(len(slow), 2 * self._reach) :]
         if not count:
-            return Candidates(np.empty(0, np.int64), np.empty(0))
-        energy = self._valid(self._mean, self._valid(self._qrs, slow) ** 2)
-        near, middle = self._neighbours, energy[self._neighbours : len(energy) - self._neighbours]
-        highest = maximum_filter1d(energy, 2 * near + 1)[near : near + count]
-        at = np.flatnonzero((middle == highest) & (middle > energy[near - 1 : near - 1 + count]))
-        return Candidates((start + at) * self._factor, np.sqrt(middle[at]))
+            return self._candidates(slow, np.empty(0, np.int64), np.empty(0), start)
+        energy = _symmetric_fir(_symmetric_fir(slow, self._qrs) ** 2, self._mean)
+        before, middle = energy[self._near - 1 : -self._near - 1], energy[self._near : -self._near]
+        highest = _sliding_maximum(energy, 2 * self._near + 1)
+        at = np.flatnonzero((middle == highest) & (middle > before) & (middle > _FLAT_MV**2))
+        return self._candidates(slow, at, middle[at], start)
 
-    @staticmethod
-    def _valid(kernel: NDArray[np.float64], values: NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.asarray(signal.upfirdn(kernel, values)[len(kernel) - 1 : len(values)])
+    def _candidates(
+        self, slow: NDArray[np.float64], at: NDArray[np.int64], energy: NDArray[np.float64], start: int
+    ) -> Candidates:
+        around = slow[(at + self._reach)[:, np.newaxis] + self._around]
+        shapes = np.stack([around[:, lag : lag + self.shape_length] for lag in range(3)], axis=2)
+        shapes -= shapes.mean(axis=1, keepdims=True)
+        shapes /= np.sqrt((shapes**2).sum(axis=1, keepdims=True)) + _FLAT_MV
+        return Candidates((start + at) * self._factor, 0.5 * np.log(energy), shapes)
+
+
+def _gaussian_second_derivative(sigma: float) -> NDArray[np.float64]:
+    reach = int(np.ceil(3.5 * sigma))
+    t = np.arange(-reach, reach + 1) / sigma
+    kernel = (1 - t**2) * np.exp(-(t**2) / 2)
+    kernel -= kernel.mean()
+    _, response = signal.freqz(kernel)
+    return np.asarray(kernel / np.abs(response).max(), dtype=np.float64)
+
+
+def _symmetric_fir(values: NDArray[np.float64], kernel: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The fully overlapped part of a convolution, each output summed in the same order."""
+    half = len(kernel) // 2
+    inner = len(values) - 2 * half
+    total = kernel[half] * values[half : half + inner]
+    for i, weight in enumerate(kernel[:half].tolist()):
+        total += weight * (values[i : i + inner] + values[2 * half - i : 2 * half - i + inner])
+    return total
+
+
+def _sliding_maximum(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Maximum of every `width` neighbours, by doubling."""
+    span = 1
+    while 2 * span <= width:
+        values = np.maximum(values[:-span], values[span:])
+        span *= 2
+    rest = width - span
+    return np.maximum(values[: len(values) - rest], values[rest:])

@@ -6,14 +6,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.signal.amplitude import check_unit
+from gateway.signal.dominant_deflection import dominant_deflections
 from gateway.signal.gaps import LevelledGaps
 from gateway.signal.qrs_candidates import QrsCandidates
-from gateway.signal.qrs_decision import Accepted, BeatDecision
+from gateway.signal.qrs_decision import BeatDecision, Verdict, probability
 
+# Small chunks are collected, for NumPy costs the same for one sample as for many.
 _BLOCK_S = 0.06
 _LARGEST_BLOCK = 1 << 16
-_HISTORY_S = 6.0
-_QRS_HALF_S = 0.08
+_HISTORY_S = 8.0
 _BEATS_BEFORE_UNIT_CHECK = 8
 
 
@@ -25,7 +26,7 @@ class Beat(NamedTuple):
     sample : int
         Counted from the first sample fed, gaps included.
     confidence : float
-        0 to 1.
+        Probability that it is a beat, 0 to 1.
     """
 
     sample: int
@@ -50,14 +51,17 @@ class RPeakStream:
         if not 100 <= sample_rate_hz <= 2000:
             raise ValueError(f"sample rate of {sample_rate_hz} Hz; R-peaks are found from 100 to 2000 Hz")
         self._rate = sample_rate_hz
+        self._gaps = LevelledGaps()
         self._candidates = QrsCandidates(sample_rate_hz)
-        self._decision = BeatDecision(sample_rate_hz)
+        self._decision = BeatDecision(sample_rate_hz, self._candidates.shape_length)
         self._block = max(1, round(_BLOCK_S * sample_rate_hz))
+        self._kept = round(_HISTORY_S * sample_rate_hz)
         self._waiting: list[NDArray[np.float64]] = []
         self._waiting_samples = 0
         self._fed = 0
         self._history = np.empty(0)
-        self._gaps = LevelledGaps()
+        self._missing = np.empty(0, bool)
+        self._upward: bool | None = None
         self._heights: list[float] = []
 
     def feed(self, chunk: NDArray[np.floating]) -> tuple[Beat, ...]:
@@ -68,11 +72,12 @@ class RPeakStream:
         chunk : (n,) array, mV
             NaN where there is no signal.
         """
-        self._waiting.append(np.asarray(chunk, dtype=np.float64))
-        self._waiting_samples += len(self._waiting[-1])
+        values = np.asarray(chunk, dtype=np.float64)
+        self._waiting.append(values)
+        self._waiting_samples += len(values)
         if self._waiting_samples < self._block:
             return ()
-        return self._process()
+        return tuple(self._process())
 
     def gap(self, samples: int) -> tuple[Beat, ...]:
         """Tell that `samples` samples were lost; the same as feeding as many NaN."""
@@ -83,57 +88,52 @@ class RPeakStream:
 
     def flush(self) -> tuple[Beat, ...]:
         """The last beats; nothing may be fed after."""
-        beats = list(self._process())
+        beats = self._process()
         if self._fed:
-            end = self._fed
-            tail = self._gaps.levelled(np.full(self._candidates.delay, np.nan))
-            found = self._candidates.feed(tail)
-            inside = found.samples < end
-            accepted = self._decision.feed(
-                zip(found.samples[inside].tolist(), found.levels[inside].tolist(), strict=True), end
-            )
-            beats += self._beats(accepted + self._decision.flush())
-        if self._heights:
+            found = self._candidates.feed(self._gaps.levelled(np.full(self._candidates.delay, np.nan)))
+            verdicts = self._decision.feed(found, self._fed) + self._decision.flush()
+            beats += self._beats([verdict for verdict in verdicts if verdict.sample < self._fed])
+        if 0 < len(self._heights) < _BEATS_BEFORE_UNIT_CHECK:
             check_unit(float(np.median(self._heights)))
         return tuple(beats)
 
-    def _process(self) -> tuple[Beat, ...]:
+    def _process(self) -> list[Beat]:
         waiting = (
-            self._waiting[0] if len(self._waiting) == 1 else np.concatenate(self._waiting or [np.empty(0)])
+            self._waiting[0] if len(self._waiting) == 1 else np.concatenate([np.empty(0), *self._waiting])
         )
         self._waiting, self._waiting_samples = [], 0
         beats: list[Beat] = []
         for start in range(0, len(waiting), _LARGEST_BLOCK):
-            beats += self._feed_block(waiting[start : start + _LARGEST_BLOCK])
-        return tuple(beats)
-
-    def _feed_block(self, block: NDArray[np.float64]) -> list[Beat]:
-        self._fed += len(block)
-        self._history = np.concatenate((self._history[-round(_HISTORY_S * self._rate) :], block))
-        found = self._candidates.feed(self._gaps.levelled(block))
-        accepted = self._decision.feed(
-            zip(found.samples.tolist(), found.levels.tolist(), strict=True),
-            self._fed - self._candidates.delay,
-        )
-        return self._beats(accepted)
-
-    def _beats(self, accepted: list[Accepted]) -> list[Beat]:
-        """Moved from the middle of the QRS to its dominant deflection, on the samples as they were fed."""
-        beats = []
-        start = self._fed - len(self._history)
-        reach = round(_QRS_HALF_S * self._rate)
-        for sample, confidence in accepted:
-            left = max(sample - reach, start)
-            around = self._history[left - start : sample + reach + 1 - start]
-            if np.isnan(around).all():
-                continue
-            deflection = np.abs(around - np.nanmedian(around))
-            beats.append(Beat(left + int(np.nanargmax(deflection)), confidence))
-            self._see_height(float(np.nanmax(around) - np.nanmin(around)))
+            beats += self._process_block(waiting[start : start + _LARGEST_BLOCK])
         return beats
 
-    def _see_height(self, height: float) -> None:
-        if len(self._heights) < _BEATS_BEFORE_UNIT_CHECK:
-            self._heights.append(height)
+    def _process_block(self, block: NDArray[np.float64]) -> list[Beat]:
+        missing = ~np.isfinite(block)
+        levelled = self._gaps.levelled(np.where(missing, np.nan, block) if missing.any() else block)
+        self._fed += len(block)
+        self._history = np.concatenate((self._history[-self._kept :], levelled))
+        self._missing = np.concatenate((self._missing[-self._kept :], missing))
+        found = self._candidates.feed(levelled)
+        return self._beats(self._decision.feed(found, self._fed - self._candidates.delay))
+
+    def _beats(self, verdicts: list[Verdict]) -> list[Beat]:
+        if not verdicts:
+            return []
+        start = self._fed - len(self._history)
+        near = np.array([verdict.sample for verdict in verdicts]) - start
+        samples, heights, upward = dominant_deflections(self._history, self._rate, near, self._upward)
+        self._upward = bool(upward[-1])
+        seen = ~self._missing[samples]
+        self._see_heights(heights[seen].tolist())
+        return [
+            Beat(start + sample, probability(verdict.log_odds))
+            for sample, verdict, here in zip(samples.tolist(), verdicts, seen.tolist(), strict=True)
+            if here
+        ]
+
+    def _see_heights(self, heights: list[float]) -> None:
+        wanted = _BEATS_BEFORE_UNIT_CHECK - len(self._heights)
+        if wanted > 0:
+            self._heights += heights[:wanted]
             if len(self._heights) == _BEATS_BEFORE_UNIT_CHECK:
                 check_unit(float(np.median(self._heights)))

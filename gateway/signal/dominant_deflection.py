@@ -1,0 +1,65 @@
+"""The sample of the R, or of whatever deflection dominates a QRS, on the samples as they were recorded."""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+_QRS_HALF_S = 0.08
+_BASELINE_HALF_S = 0.12
+_BASELINE_SAMPLES = 29
+_CLEARLY_LARGER = 1.25
+
+
+class Deflections(NamedTuple):
+    """What dominates each QRS.
+
+    Attributes
+    ----------
+    samples : (k,) int64 array
+    heights_mv : (k,) array
+        From the lowest to the highest sample of the QRS.
+    upward : (k,) bool array
+    """
+
+    samples: NDArray[np.int64]
+    heights_mv: NDArray[np.float64]
+    upward: NDArray[np.bool_]
+
+
+def dominant_deflections(
+    ekg_mv: NDArray[np.float64],
+    sample_rate_hz: float,
+    near: NDArray[np.int64],
+    upward_before: bool | None = None,
+) -> Deflections:
+    """The sample farthest from the baseline, which is the median around each QRS.
+
+    Where both directions are about as large, that of the beat before is kept, for an R-peak that hops
+    between R and S would make a regular rhythm look irregular.
+
+    Parameters
+    ----------
+    ekg_mv : (n,) array, mV
+    sample_rate_hz : float
+    near : (k,) int64 array
+        Samples near the middle of each QRS, in order of time.
+    upward_before : bool, optional
+        Direction of the beat before the first, if there was one.
+    """
+    half, wide = (round(seconds * sample_rate_hz) for seconds in (_QRS_HALF_S, _BASELINE_HALF_S))
+    last = len(ekg_mv) - 1
+    at = np.clip(near[:, np.newaxis] + np.arange(-half, half + 1), 0, last)
+    spread = np.linspace(-wide, wide, _BASELINE_SAMPLES).round().astype(np.int64)
+    baseline = np.median(ekg_mv[np.clip(near[:, np.newaxis] + spread, 0, last)], axis=1)
+    qrs = ekg_mv[at]
+    each = np.arange(len(near))
+    highest, lowest = qrs.argmax(axis=1), qrs.argmin(axis=1)
+    up, down = qrs[each, highest] - baseline, baseline - qrs[each, lowest]
+    upward = up > down
+    clear = (up > _CLEARLY_LARGER * down) | (down > _CLEARLY_LARGER * up)
+    if upward_before is None and len(near):
+        upward_before = bool(upward[0])
+    known = np.maximum.accumulate(np.where(clear, each + 1, 0))
+    upward = np.concatenate(([bool(upward_before)], upward))[known]
+    return Deflections(at[each, np.where(upward, highest, lowest)], up + down, upward)
