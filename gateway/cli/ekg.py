@@ -85,26 +85,14 @@ def convert(file: Path, out: Path) -> None:
     What the new format cannot hold is named; where the gateway reads the format, the file is read back and
     compared before it takes its name.
     """
-    from gateway.cli.ekg_loss import losses  # noqa: PLC0415 - NumPy is for commands that need it
-    from gateway.formats import read_ekg, write_ekg  # noqa: PLC0415 - as above
+    from gateway.cli.ekg_conversion import write_proven  # noqa: PLC0415 - NumPy is for commands that need it
+    from gateway.formats import read_ekg  # noqa: PLC0415 - as above
 
     recording = read_ekg(file)
-    unproven = out.with_name(f".{out.stem}.part{out.suffix}")
-    try:
-        write_ekg(recording, unproven)
-        lost = losses(recording, _read_back(unproven))
-        unproven.replace(out)
-    finally:
-        unproven.unlink(missing_ok=True)
+    lost = write_proven(recording, out)
     click.echo(f"{out}: {_signal(recording)}")
     if lost:
         click.echo(f"not kept: {', '.join(map(printable, lost))}")
-
-
-def _read_back(path: Path) -> EkgRecording | None:
-    from gateway.formats import read_ekg  # noqa: PLC0415 - NumPy is for commands that need it
-
-    return None if path.suffix.lower() == ".csv" else read_ekg(path)
 
 
 def _measured(recording: EkgRecording) -> "Measurements":

@@ -1,15 +1,18 @@
-"""What a recording loses on its way through a file: what went in against what reads back."""
+"""A recording written as another file, which is read back before it takes its name."""
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gateway.errors import FormatError
+from gateway.errors import FormatError, GatewayError
+from gateway.formats import read_ekg, write_ekg
 from gateway.model import EkgRecording
 
 _PICOVOLT_MV = 1e-9
+_SAMPLES_ONLY = {".csv"}  # not read back: such a file states neither its rate nor whose it is
 
 _PARTS: tuple[tuple[str, Callable[[EkgRecording], Any]], ...] = (
     ("start time", lambda r: r.started_at),
@@ -19,6 +22,34 @@ _PARTS: tuple[tuple[str, Callable[[EkgRecording], Any]], ...] = (
     ("statements", lambda r: r.statements),
     ("groups", lambda r: tuple((g.label, g.leads, g.samples_mv.shape[-1]) for g in r.groups)),
 )
+
+
+def write_proven(recording: EkgRecording, out: Path) -> tuple[str, ...]:
+    """Write `out` in the format of its suffix; a file of that name stays as it was if anything fails.
+
+    Returns
+    -------
+    tuple of str
+        What the file does not keep, see `losses`.
+
+    Raises
+    ------
+    FormatError
+        No writer for that suffix, the format cannot hold the recording, or it does not read back the same.
+    GatewayError
+        The file cannot be written.
+    """
+    unproven = out.with_name(f".{out.stem}.part{out.suffix}")
+    try:
+        write_ekg(recording, unproven)
+        kept = None if out.suffix.lower() in _SAMPLES_ONLY else read_ekg(unproven)
+        lost = losses(recording, kept)
+        unproven.replace(out)
+    except OSError as error:
+        raise GatewayError(f"{out}: {error.strerror}; choose another place") from error
+    finally:
+        unproven.unlink(missing_ok=True)
+    return lost
 
 
 def losses(source: EkgRecording, kept: EkgRecording | None) -> tuple[str, ...]:

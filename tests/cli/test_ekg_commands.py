@@ -1,0 +1,234 @@
+"""What a person sees of an EKG file, and what a script gets."""
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gateway.cli import run_command
+from gateway.cli.ekg_conversion import write_proven
+from gateway.errors import FormatError
+from gateway.formats import read_ekg, write_ekg
+from gateway.model import STANDARD_LEADS, DeviceMeasurement, EkgGroup, EkgRecording
+from gateway.testing.synthetic_ekg import synthetic_recording
+
+RECORDING = replace(
+    synthetic_recording(heart_rate_bpm=75.0),
+    started_at=datetime(2026, 3, 2, 14, 5, tzinfo=UTC),
+    patient_fields={"id": "8834021", "family_name": "TESTPATIENT", "birth_date": "1961-04-17"},
+    device_measurements={
+        "heart-rate": DeviceMeasurement(Decimal(76), "/min"),
+        "qtc-interval": DeviceMeasurement(Decimal(431), "ms"),
+    },
+    filters={"low_pass_hz": "150"},
+)
+
+INFO_KEYS = [
+    "format", "format_version", "device", "started_at", "sample_rate_hz", "samples", "duration_s", "leads",
+    "filters", "patient_fields", "measurements", "statements", "groups", "warnings",
+]  # fmt: skip
+ANALYZE_KEYS = {
+    "format", "sample_rate_hz", "duration_s", "leads", "r_peaks", "heart_rate_bpm", "rr_ms", "rhythm",
+    "intervals_ms", "axes_deg", "quality", "device", "unmeasured",
+}  # fmt: skip
+
+
+def written(recording: EkgRecording, path: Path) -> Path:
+    write_ekg(recording, path)
+    return path
+
+
+@pytest.fixture
+def resting(tmp_path: Path) -> Path:
+    return written(RECORDING, tmp_path / "resting.xml")
+
+
+def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    code = run_command(["ekg", *map(str, arguments)])
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
+
+
+def document(capsys: pytest.CaptureFixture[str], *arguments: object) -> dict[str, Any]:
+    code, out, err = run(capsys, *arguments, "--json")
+    assert (code, err) == (0, "")
+    found: dict[str, Any] = json.loads(out)
+    return found
+
+
+def test_info_says_what_the_file_holds(capsys: pytest.CaptureFixture[str], resting: Path):
+    info = document(capsys, "info", resting)
+    assert list(info) == INFO_KEYS
+    assert {
+        key: info[key] for key in ("format", "sample_rate_hz", "samples", "duration_s", "started_at")
+    } == {
+        "format": "HL7 aECG",
+        "sample_rate_hz": 250.0,
+        "samples": 2500,
+        "duration_s": 10.0,
+        "started_at": "2026-03-02T14:05:00+00:00",
+    }
+    assert info["leads"] == list(STANDARD_LEADS)
+    assert info["device"] == {"vendor": "Exemplar", "model": "Rhythm 12", "serial": "R12-000042", "id": None}
+    assert info["measurements"]["heart-rate"] == {"value": "76", "unit": "/min"}
+
+
+@pytest.mark.parametrize("command", ["info", "analyze"])
+@pytest.mark.parametrize("form", [(), ("--json",)])
+def test_patients_are_never_shown(
+    capsys: pytest.CaptureFixture[str], resting: Path, command: str, form: tuple[str, ...]
+):
+    _, out, err = run(capsys, command, resting, *form)
+    assert not [value for value in RECORDING.patient_fields.values() if value in out + err]
+
+
+def test_the_names_of_patients_fields_are_listed(capsys: pytest.CaptureFixture[str], resting: Path):
+    assert document(capsys, "info", resting)["patient_fields"] == ["birth_date", "family_name", "id"]
+    assert "birth_date, family_name, id" in run(capsys, "info", resting)[1]
+
+
+def test_groups_are_counted_apart_from_the_rhythm(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    median = EkgGroup("median", ("I", "II"), RECORDING.samples_mv[:2, :300], 250.0)
+    file = written(replace(RECORDING, groups=(median,)), tmp_path / "median.xml")
+    assert document(capsys, "info", file)["groups"] == [
+        {"label": "median", "leads": ["I", "II"], "samples": 300, "sample_rate_hz": 250.0}
+    ]
+
+
+def test_analyze_measures_what_the_recording_was_made_of(capsys: pytest.CaptureFixture[str], resting: Path):
+    found = document(capsys, "analyze", resting)
+    assert found.keys() == ANALYZE_KEYS
+    assert found["heart_rate_bpm"] == pytest.approx(75, abs=0.5)
+    assert len(found["r_peaks"]["samples"]) == len(found["r_peaks"]["seconds"]) == 12
+    assert found["rr_ms"] == pytest.approx([800.0] * 11, abs=4)
+    assert {"overall", *STANDARD_LEADS} == found["quality"].keys()
+    assert found["intervals_ms"].keys() == {
+        "p", "pr", "qrs", "qt", "qtc_bazett", "qtc_fridericia", "qtc_framingham", "qtc_hodges",
+    }  # fmt: skip
+
+
+def test_the_machines_own_measurements_stand_beside_ours(capsys: pytest.CaptureFixture[str], resting: Path):
+    assert document(capsys, "analyze", resting)["device"]["measurements"] == {
+        "heart-rate": {"value": "76", "unit": "/min"},
+        "qtc-interval": {"value": "431", "unit": "ms"},
+    }
+    out = run(capsys, "analyze", resting)[1]
+    heart_rate = next(line for line in out.splitlines() if "heart rate" in line)
+    assert [cell.strip() for cell in heart_rate.split("│")[2:4]] == ["75 /min", "76 /min"]
+    assert "qtc-interval 431 ms" in out
+
+
+def test_what_could_not_be_measured_is_null_and_says_why(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    short = replace(RECORDING, samples_mv=RECORDING.samples_mv[:, :100], device_measurements={})
+    file = written(short, tmp_path / "short.xml")
+    found = document(capsys, "analyze", file)
+    assert found["heart_rate_bpm"] is None
+    assert found["unmeasured"]["heart_rate_bpm"].startswith("0 beats found")
+    assert "0 beats found" in run(capsys, "analyze", file)[1]
+
+
+def test_quality_names_the_lead_that_is_off(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    samples = RECORDING.samples_mv.copy()
+    samples[STANDARD_LEADS.index("V3")] = 0
+    file = written(replace(RECORDING, samples_mv=samples), tmp_path / "off.xml")
+    assert document(capsys, "analyze", file)["quality"]["V3"]["flags"] == ["flat"]
+    assert "V3 0.00: flat" in run(capsys, "analyze", file)[1]
+
+
+def test_csv_has_a_column_a_lead_in_millivolts(
+    capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
+):
+    out = tmp_path / "resting.csv"
+    code, said, _ = run(capsys, "convert", resting, out)
+    with out.open(encoding="utf-8", newline="") as file:
+        names, *rows = csv.reader(file)
+    assert (code, names) == (0, list(STANDARD_LEADS))
+    np.testing.assert_allclose(np.array(rows, float).T, RECORDING.samples_mv, rtol=0, atol=1e-9)
+    assert "not kept: sample rate, start time" in said.replace("\n", " ")
+
+
+def test_a_converted_file_reads_back_as_the_same_recording(
+    capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
+):
+    code, said, _ = run(capsys, "convert", resting, tmp_path / "again.xml")
+    again = read_ekg(tmp_path / "again.xml")
+    assert (code, "not kept" in said) == (0, False)
+    np.testing.assert_array_equal(again.samples_mv, read_ekg(resting).samples_mv)
+
+
+def test_what_the_target_cannot_hold_is_named_without_its_value(
+    capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
+):
+    _, said, _ = run(capsys, "convert", resting, tmp_path / "out.csv")
+    assert "patient family_name" in said
+    assert "TESTPATIENT" not in said
+
+
+def test_a_target_that_no_writer_knows_leaves_nothing(
+    capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
+):
+    code, _, err = run(capsys, "convert", resting, tmp_path / "out.docx")
+    assert (code, err.startswith("gateway: .docx")) == (1, True)
+    assert [path.name for path in tmp_path.iterdir()] == ["resting.xml"]
+
+
+def test_a_failed_conversion_leaves_an_older_file_as_it_was(tmp_path: Path):
+    gaps = RECORDING.samples_mv.copy()
+    gaps[0, 5] = np.nan
+    older = written(RECORDING, tmp_path / "older.xml")
+    before = older.read_bytes()
+    with pytest.raises(FormatError, match="without signal"):
+        write_proven(replace(RECORDING, samples_mv=gaps), older)
+    assert older.read_bytes() == before
+
+
+def test_a_place_that_cannot_be_written_is_named(
+    capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
+):
+    code, _, err = run(capsys, "convert", resting, tmp_path / "no" / "out.csv")
+    assert (code, err.count("\n"), "out.csv: No such file" in err) == (2, 1, True)
+
+
+@pytest.mark.parametrize("command", ["info", "analyze"])
+def test_a_file_that_is_no_ekg_is_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, command: str
+):
+    (tmp_path / "letter.pdf").write_bytes(b"%PDF-1.7\n")
+    code, out, err = run(capsys, command, tmp_path / "letter.pdf")
+    assert (code, out, err.count("\n")) == (1, "", 1)
+    assert "no known EKG format" in err
+
+
+def test_a_file_that_is_not_there_is_bad_input(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    code, _, err = run(capsys, "info", tmp_path / "gone.xml")
+    assert (code, "does not exist" in err) == (2, True)
+
+
+def test_numbers_that_are_not_millivolts_are_refused_in_one_line(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+):
+    file = written(replace(RECORDING, samples_mv=RECORDING.samples_mv * 1000), tmp_path / "microvolts.xml")
+    code, _, err = run(capsys, "analyze", file)
+    assert (code, err.count("\n")) == (1, 1)
+
+
+def test_the_words_of_a_file_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str], tmp_path: Path):
+    statements = ("\u009b31mred", "[bold]Sinus rhythm[/bold]")
+    file = written(replace(RECORDING, statements=statements), tmp_path / "words.xml")
+    out = run(capsys, "info", file)[1]
+    assert "\\x9b31mred" in out
+    assert "[bold]Sinus rhythm[/bold]" in out
+
+
+def test_it_works_as_a_command_of_the_shell(resting: Path):
+    command = [sys.executable, "-m", "gateway", "ekg", "info", str(resting), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert json.loads(done.stdout)["leads"] == list(STANDARD_LEADS)
