@@ -1,0 +1,174 @@
+"""What an interface engineer gets from `gateway hl7`: an EHR to test against, a sender, a validator."""
+
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from hl7.client import MLLPClient
+
+PATIENT = b"PID|1||8834021^^^NORTH^MR||TESTPATIENT^ALMA||19610417|F\r"
+PULSE = (
+    b"MSH|^~\\&|GATEWAY|EXAM|EHR|NORTH|20260302091411-0500||ORU^R01^ORU_R01|P1|P|2.5.1\r"
+    + PATIENT
+    + b"OBR|1||R1^GATEWAY|8867-4^Heart rate^LN|||20260302091405-0500|||||||||||||||20260302091411-0500|||F\r"
+    b"OBX|1|NM|8867-4^Heart rate^LN||66|/min^per minute^UCUM|||||F\r"
+    b"OBX|2|NM|59408-5^Oxygen saturation^LN||97|%^percent^UCUM|||||F\r"
+)
+
+
+@dataclass
+class Listener:
+    process: subprocess.Popen[str]
+    port: int
+
+    def send(self, message: bytes) -> bytes:
+        with MLLPClient("127.0.0.1", self.port) as client:
+            answer: bytes = client.send_message(message)  # type: ignore[no-untyped-call]  # as above
+        return answer
+
+    def interrupted(self) -> tuple[int, str]:
+        """Ctrl-C; the exit code, and what it printed after its first line."""
+        self.process.send_signal(signal.SIGINT)
+        out, err = self.process.communicate(timeout=30)
+        assert err == ""
+        return self.process.returncode, out
+
+
+@contextmanager
+def listening(*options: object) -> Iterator[Listener]:
+    command = [sys.executable, "-m", "gateway", "hl7", "listen", "--port", "0", *map(str, options)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        port = re.search(r":(\d+);", process.stdout.readline())
+        assert port is not None
+        yield Listener(process, int(port[1]))
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def gateway(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gateway", "hl7", *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+
+
+@pytest.fixture
+def pulse(tmp_path: Path) -> Path:
+    (tmp_path / "pulse.hl7").write_bytes(PULSE)
+    return tmp_path / "pulse.hl7"
+
+
+def test_listening_prints_a_line_a_message_and_a_table_at_the_end():
+    with listening() as ehr:
+        assert b"MSA|AA|P1" in ehr.send(PULSE)
+        assert b"MSA|AA|P1" in ehr.send(PULSE)
+        code, out = ehr.interrupted()
+    first, second, *table = out.splitlines()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d +ORU\^R01 +P1 +2 observations +taken +AA", first)
+    assert re.fullmatch(r"\d\d:\d\d:\d\d +ORU\^R01 +P1 +2 observations +repeated +AA", second)
+    rows = [tuple(cell.strip() for cell in row.split("│")[1:4]) for row in table if "ORU" in row]
+    assert (code, rows) == (0, [("ORU^R01", "repeated", "1"), ("ORU^R01", "taken", "1")])
+
+
+def test_listening_shows_nothing_of_the_patient():
+    with listening() as ehr:
+        ehr.send(PULSE)
+        ehr.send(PULSE.replace(b"|NM|", b"||"))
+        _, out = ehr.interrupted()
+    assert not [word for word in ("TESTPATIENT", "ALMA", "8834021", "19610417", "66") if word in out]
+
+
+def test_what_was_received_is_in_the_folder(tmp_path: Path):
+    with listening("--dir", tmp_path / "received") as ehr:
+        ehr.send(PULSE)
+        ehr.interrupted()
+    assert (tmp_path / "received" / "000001-P1.hl7").read_bytes() == PULSE
+
+
+def test_a_fault_is_shown_where_it_strikes():
+    with listening("--fault", "nak@100%", "--fault", "split") as ehr:
+        with MLLPClient("127.0.0.1", ehr.port) as client:
+            client.send_message(PULSE)  # type: ignore[no-untyped-call]  # as above
+        _, out = ehr.interrupted()
+    assert re.search(r"refused +AE +\[nak split\]", out)
+
+
+def test_a_fault_that_is_not_known_is_bad_usage():
+    done = gateway("listen", "--fault", "sleepy@10%")
+    assert (done.returncode, "choose from silent" in done.stderr) == (2, True)
+
+
+def test_a_port_that_is_taken_is_one_line():
+    with listening() as ehr:
+        done = gateway("listen", "--port", ehr.port)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert f"127.0.0.1:{ehr.port}" in done.stderr
+
+
+def test_sending_prints_the_acknowledgement(pulse: Path):
+    with listening() as ehr:
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[1] == "MSA|AA|P1"
+
+
+def test_sending_says_when_it_was_not_accepted(pulse: Path):
+    with listening("--fault", "reject") as ehr:
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}")
+    assert done.returncode == 1
+    assert done.stdout.splitlines()[1] == "MSA|AR|P1"
+    assert done.stderr.startswith("gateway: P1 is not accepted: 207")
+
+
+def test_an_acknowledgement_of_another_message_is_no_acceptance(pulse: Path):
+    with listening("--fault", "wrong-id") as ehr:
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}")
+    assert (done.returncode, "names another message" in done.stderr) == (1, True)
+
+
+def test_a_file_with_line_feeds_is_sent_with_carriage_returns(pulse: Path, tmp_path: Path):
+    pulse.write_bytes(PULSE.replace(b"\r", b"\n"))
+    with listening("--dir", tmp_path / "received") as ehr:
+        gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}")
+    assert (tmp_path / "received" / "000001-P1.hl7").read_bytes() == PULSE
+
+
+def test_the_messages_of_a_batch_are_sent_one_by_one(pulse: Path):
+    envelope = b"FHS|^~\\&|GATEWAY\rBHS|^~\\&|GATEWAY\r"
+    pulse.write_bytes(envelope + PULSE + PULSE.replace(b"|P1|", b"|P2|") + b"BTS|2\rFTS|1\r")
+    with listening() as ehr:
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}")
+    assert [line for line in done.stdout.splitlines() if line.startswith("MSA")] == ["MSA|AA|P1", "MSA|AA|P2"]
+
+
+def test_a_receiver_that_is_not_there_is_one_line(pulse: Path):
+    with listening() as ehr:
+        ehr.interrupted()
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "Connection refused" in done.stderr
+
+
+def test_a_receiver_that_does_not_answer_is_given_up(pulse: Path):
+    with listening("--fault", "silent") as ehr:
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}", "--timeout", "0.2")
+    assert (done.returncode, "no answer within 0.2 s" in done.stderr) == (2, True)
+
+
+def test_an_answer_that_is_no_message_is_one_line(pulse: Path):
+    with listening("--fault", "garbage", "--seed", "1") as ehr:
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{ehr.port}", "--timeout", "0.5")
+    assert (done.returncode in {1, 2}, done.stderr.count("\n")) == (True, 1)
+
+
+@pytest.mark.parametrize("address", ["localhost", "localhost:", ":2575", "localhost:66000", "localhost:mllp"])
+def test_an_address_is_a_host_and_a_port(pulse: Path, address: str):
+    done = gateway("send", pulse, "--to", address)
+    assert (done.returncode, "is not HOST:PORT" in done.stderr) == (2, True)
