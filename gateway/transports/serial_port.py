@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import errno
 import os
-import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import serial
-import serial.rfc2217
 from serial.tools import list_ports
 
 from gateway.drivers import SerialLink
@@ -28,17 +26,14 @@ from gateway.errors import TransportError
 from gateway.model import Device
 from gateway.transports.contract import Received
 from gateway.transports.inbox import Inbox
+from gateway.transports.ports import DevicePort, NetworkPort, Port
 from gateway.transports.stream import Stream, only_channel
-from gateway.transports.tcp import keep_alive
 from gateway.transports.threads import in_own_thread
-
-Port = serial.Serial | serial.rfc2217.Serial
 
 _UNPLUGGED = (serial.SerialException, OSError, TypeError)
 _READ_S = 1.0
 _NETWORK_READ_S = 0.2
 _WRITE_S = 5.0
-_CHUNK = 4096
 _CHUNKS_WAITING = 256
 
 _REFUSALS = {
@@ -50,25 +45,16 @@ _REFUSALS = {
 }
 
 
-class _NetworkPort(serial.rfc2217.Serial):
-    """A port of an RFC 2217 device server, whose death is noticed."""
-
-    _socket: socket.socket
-
-    def open(self) -> None:
-        super().open()
-        keep_alive(self._socket)
-
-
 def _configured(url: str, link: SerialLink) -> Port:
     """The port as pyserial has it, closed, with the line's settings and DTR and RTS as they shall be."""
     port: Port
     if url.startswith("rfc2217://"):
-        port = _NetworkPort(None)
+        port = NetworkPort(None)
         port.port = url
         port.timeout = _NETWORK_READ_S
     else:
-        port = serial.serial_for_url(url, do_not_open=True, exclusive=True)
+        port = DevicePort(exclusive=True)
+        port.port = url
         port.timeout = _READ_S
         port.write_timeout = _WRITE_S
     port.baudrate, port.bytesize, port.parity = link.baudrate, link.bytesize, link.parity
@@ -111,7 +97,7 @@ class SerialConnection(Stream):
         self._inbox = Inbox()
         self._places = threading.Semaphore(_CHUNKS_WAITING)
         self._closing = threading.Event()
-        self._writing: asyncio.Future[int | None] | None = None
+        self._writing: asyncio.Future[None] | None = None
         self._thread = threading.Thread(target=self._read_on, name=f"reader of {url}", daemon=True)
         self._thread.start()
 
@@ -131,7 +117,7 @@ class SerialConnection(Stream):
         await self._written()
         # Shielded, so that close() can wait for it: a cancelled write would go on in its thread, with a file
         # descriptor that may belong to another port by then.
-        self._writing = in_own_thread(f"writer of {self._url}", lambda: self._port.write(data))
+        self._writing = in_own_thread(f"writer of {self._url}", lambda: self._port.deliver(data))
         try:
             await asyncio.shield(self._writing)
         except _UNPLUGGED as error:
@@ -141,8 +127,7 @@ class SerialConnection(Stream):
         if not self._closing.is_set():
             self._closing.set()
             self._places.release()
-            for cancel in ("cancel_read", "cancel_write"):
-                _call_if_there(self._port, cancel)
+            self._port.wake()
         await self._written()
         await in_own_thread(f"closer of {self._url}", self._end)
         self._inbox.end()
@@ -160,20 +145,14 @@ class SerialConnection(Stream):
         """The thread: read and hand over, until closed or unplugged."""
         try:
             while not self._closing.is_set():
-                first = self._port.read(1)
-                if first:
-                    self._read_rest(first)
+                data = self._port.arrived()
+                if data:
+                    self._hand_over(Received(data, "", datetime.now(UTC)))
                 elif self._node_is_gone():
                     raise OSError(errno.ENODEV, "device node is gone")
-        except _UNPLUGGED as error:
+        except Exception as error:  # noqa: BLE001  # the thread's root: whoever receives must hear of it
             lost = TransportError(f"{self._url}: unplugged, {_plain(error)}")
             self._tell(lambda: self._inbox.end(lost))
-
-    def _read_rest(self, data: bytes) -> None:
-        try:
-            data += self._port.read(min(self._port.in_waiting, _CHUNK))
-        finally:
-            self._hand_over(Received(data, "", datetime.now(UTC)))
 
     def _hand_over(self, received: Received) -> None:
         self._places.acquire()
@@ -212,14 +191,6 @@ class SerialTransport:
                     opened[0].close()
             raise
         return SerialConnection(self.url, port, device)
-
-
-def _call_if_there(port: Port, method: str) -> None:
-    """Interrupt a blocking call, where this kind of port can be interrupted."""
-    function: Callable[[], None] | None = getattr(port, method, None)
-    if function is not None:
-        with contextlib.suppress(*_UNPLUGGED):
-            function()
 
 
 def _plain(error: BaseException) -> str:

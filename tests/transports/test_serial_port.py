@@ -3,6 +3,7 @@
 import asyncio
 import os
 import pty
+import resource
 import socket
 import termios
 import threading
@@ -179,6 +180,27 @@ def test_closing_does_not_wait_for_bytes_that_nobody_takes(cable: Cable) -> None
         await connection.close()
 
     asyncio.run(scenario())
+
+
+def test_a_port_opened_after_a_thousand_other_files_works_like_any_other(cable: Cable) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+
+    async def scenario() -> None:
+        connection = await SerialTransport(cable.path, LINK).open()
+        await connection.send(b"S\r\n", "")
+        assert await asyncio.to_thread(os.read, cable.device, 16) == b"S\r\n"
+        os.write(cable.device, FRAME)
+        assert await connection.receive() is not None
+        await connection.close()
+
+    others = [os.dup(cable.port) for _ in range(1030)]
+    try:
+        asyncio.run(scenario())
+    finally:
+        for other in others:
+            os.close(other)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 class PseudoTerminal(serial.Serial):
