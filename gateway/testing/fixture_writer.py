@@ -45,7 +45,10 @@ def exchange_text(exchange: Exchange) -> str:
     lines = ["[[exchange]]", f"at = {exchange.at!r}", f'dir = "{exchange.direction}"']
     if exchange.channel:
         lines.append(f"channel = {_string(exchange.channel)}")
-    lines.append(_bytes(exchange.data) if exchange.file is None else f"file = {_string(exchange.file)}")
+    if exchange.file is not None:
+        lines.append(f"file = {_string(exchange.file)}")
+    elif exchange.data or exchange.direction == "<":
+        lines.append(_bytes(exchange.data))
     return "\n".join(lines) + "\n"
 
 
@@ -99,8 +102,6 @@ def _gatt(gatt: Gatt) -> Iterator[str]:
         yield f"address = {_string(gatt.address)}"
     if gatt.advertises:
         yield f"advertises = {_inline(list(gatt.advertises))}"
-    if gatt.manufacturer_data:
-        yield f'manufacturer_data = "{_spaced(gatt.manufacturer_data)}"'
     if gatt.characteristics:
         yield "characteristics = ["
         yield from (f"    {_characteristic(characteristic)}," for characteristic in gatt.characteristics)
@@ -109,9 +110,10 @@ def _gatt(gatt: Gatt) -> Iterator[str]:
 
 def _characteristic(characteristic: Characteristic) -> str:
     value = f", {_bytes(characteristic.value, inline=True)}" if characteristic.value else ""
+    encrypted = ", encrypted = true" if characteristic.encrypted else ""
     return (
         f'{{ service = "{characteristic.service}", uuid = "{characteristic.uuid}", '
-        f"properties = {_inline(list(characteristic.properties))}{value} }}"
+        f"properties = {_inline(list(characteristic.properties))}{value}{encrypted} }}"
     )
 
 

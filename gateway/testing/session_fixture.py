@@ -22,10 +22,11 @@ A fixture is a TOML file::
 session         driver, started_at, origin (capture, manual, constructed); and where they apply device
                 (vendor, model, serial, id), zone (of times that the device states without one, and of
                 started_at if that has no offset), settings, source, note, gatt
-session.gatt    a Bluetooth peripheral: name, address, advertises (services), manufacturer_data, and
-                characteristics = [{ service, uuid, properties, hex or text: its readable value }, ...]
+session.gatt    a Bluetooth peripheral: name, address, advertises (services), and characteristics =
+                [{ service, uuid, properties, hex or text: its readable value, encrypted }, ...]
 exchange        at (seconds), dir (``<`` from the device, ``>`` to it), channel, and one of hex, text
-                (Latin-1), file (beside the fixture; the channel is then the file's name)
+                (Latin-1), file (beside the fixture; the channel is then the file's name). Of what the host
+                says, bytes may be left out: then anything that it says there will do
 exchange        at and link: ``connected`` or ``disconnected``. A session begins connected unless its
                 first exchange is ``connected``, and ends as its last exchange leaves it
 expect.reading  any part of a reading as ``gateway replay --json`` prints it; what is not stated is not
@@ -52,18 +53,19 @@ from gateway.testing.toml_table import Table
 
 Direction = Literal["<", ">"]
 Origin = Literal["capture", "manual", "constructed"]
+Property = Literal["read", "write", "write-without-response", "notify", "indicate"]
 
 _OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 _SHORT_UUID = re.compile(r"[0-9A-Fa-f]{4}|[0-9A-Fa-f]{8}")
 _LONG_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _BLUETOOTH_BASE = "-0000-1000-8000-00805f9b34fb"
-_PROPERTIES = ("read", "write", "write-without-response", "notify", "indicate")
 
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """Bytes that went one way, `at` seconds after the start of the session.
 
+    Without bytes, anything that the host may say on that channel.
     `file` is the path, relative to the fixture, that they were read from.
     """
 
@@ -85,12 +87,16 @@ class Connection:
 
 @dataclass(frozen=True, slots=True)
 class Characteristic:
-    """One characteristic of a peripheral; UUIDs are written as :func:`uuid_name` does."""
+    """One characteristic of a peripheral, `encrypted` if it wants pairing.
+
+    UUIDs are written as :func:`uuid_name` does.
+    """
 
     service: str
     uuid: str
-    properties: tuple[str, ...]
+    properties: tuple[Property, ...]
     value: bytes = b""
+    encrypted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +109,12 @@ class Gatt:
     address : str, optional
     advertises : tuple of str
         Services in the advertisement; all that it serves where the fixture names none.
-    manufacturer_data : bytes
-        As advertised: company identifier, least significant byte first, then its data.
     characteristics : tuple of Characteristic
     """
 
     name: str
     address: str | None = None
     advertises: tuple[str, ...] = ()
-    manufacturer_data: bytes = b""
     characteristics: tuple[Characteristic, ...] = ()
 
     def value(self, uuid: str) -> bytes | None:
@@ -276,27 +279,28 @@ def _device(table: Table) -> Device:
 
 
 def _gatt(table: Table) -> Gatt:
-    table.only("name", "address", "advertises", "manufacturer_data", "characteristics")
+    table.only("name", "address", "advertises", "characteristics")
     characteristics = tuple(_characteristic(entry) for entry in table.tables("characteristics"))
     advertises = tuple(_uuid(table, "advertises", uuid) for uuid in table.texts("advertises"))
     return Gatt(
         name=table.text("name"),
         address=table.optional_text("address"),
         advertises=advertises or tuple(dict.fromkeys(c.service for c in characteristics)),
-        manufacturer_data=_hex(table, "manufacturer_data") if "manufacturer_data" in table else b"",
         characteristics=characteristics,
     )
 
 
 def _characteristic(table: Table) -> Characteristic:
-    table.only("service", "uuid", "properties", "hex", "text")
+    table.only("service", "uuid", "properties", "hex", "text", "encrypted")
     if "properties" not in table:
-        table.note("properties", "is missing", f"give some of: {', '.join(_PROPERTIES)}")
+        table.note("properties", "is missing", f"give some of: {', '.join(get_args(Property))}")
+    properties = table.texts("properties", choices=get_args(Property))
     return Characteristic(
         service=_uuid(table, "service", table.text("service")),
         uuid=_uuid(table, "uuid", table.text("uuid")),
-        properties=table.texts("properties", choices=_PROPERTIES),
+        properties=tuple(each for text in properties for each in get_args(Property) if each == text),
         value=_data(table) if "hex" in table or "text" in table else b"",
+        encrypted=table.flag("encrypted"),
     )
 
 
@@ -348,10 +352,15 @@ def _exchange(entry: Table, at: float, folder: Path) -> Exchange:
     return Exchange(
         at=at,
         direction=direction,
-        data=_data(entry) if file is None else _file(entry, folder, file),
+        data=_said(entry, direction) if file is None else _file(entry, folder, file),
         channel=uuid_name(entry.text("channel", "")) or (Path(file).name if file else ""),
         file=file,
     )
+
+
+def _said(entry: Table, direction: Direction) -> bytes:
+    anything = direction == ">" and "hex" not in entry and "text" not in entry
+    return b"" if anything else _data(entry)
 
 
 def _data(table: Table) -> bytes:

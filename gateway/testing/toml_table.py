@@ -76,6 +76,13 @@ class Table:
             return float(value)
         return 0.0
 
+    def flag(self, key: str) -> bool:
+        """True or false; false where the key is not there."""
+        value = self.values.get(key, False)
+        if not isinstance(value, bool):
+            self.note(key, f"{value!r} is neither true nor false", "write true or false, without quotes")
+        return value is True
+
     def texts(self, key: str, *, choices: Sequence[str] = ()) -> tuple[str, ...]:
         """An array of strings; empty where the key is not there."""
         found = []

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from string import printable
+from typing import get_args
 
 import pytest
 from hypothesis import given, settings
@@ -13,7 +14,14 @@ from gateway.model import Device
 from gateway.testing import Exchange, SessionFixture, load_fixture
 from gateway.testing.expectation import Expectation, ExpectedEvent, ExpectedFault
 from gateway.testing.fixture_writer import exchange_text, fixture_text
-from gateway.testing.session_fixture import Characteristic, Connection, Gatt, parse_fixture, uuid_name
+from gateway.testing.session_fixture import (
+    Characteristic,
+    Connection,
+    Gatt,
+    Property,
+    parse_fixture,
+    uuid_name,
+)
 
 SESSIONS = sorted((Path(__file__).parent / "sessions").glob("*.toml"))
 SESSION = """
@@ -211,8 +219,9 @@ characteristics = st.builds(
     Characteristic,
     service=uuids,
     uuid=uuids,
-    properties=st.lists(st.sampled_from(["read", "notify", "indicate"]), max_size=2).map(tuple),
+    properties=st.lists(st.sampled_from(get_args(Property)), max_size=2).map(tuple),
     value=st.binary(max_size=20),
+    encrypted=st.booleans(),
 )
 
 
@@ -246,10 +255,10 @@ fixtures = st.builds(
     gatt=st.none()
     | st.builds(
         Gatt,
+        Property,
         name=words,
         address=st.none() | words,
         advertises=st.lists(uuids, min_size=1, max_size=2).map(tuple),
-        manufacturer_data=st.binary(max_size=6),
         characteristics=st.lists(characteristics, max_size=3).map(tuple),
     ),
     connections=connections(),
