@@ -15,25 +15,25 @@ class LevelledGaps:
         self._last = np.nan
         self._shift = 0.0
 
-    def levelled(self, block: NDArray[np.float64]) -> NDArray[np.float64]:
-        """`block`, not empty, with its NaN filled and what follows them shifted.
+    def levelled(self, block: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """`block`, not empty, without its gaps.
 
         Parameters
         ----------
         block : (n,) array, mV
+        missing : (n,) bool array
 
         Returns
         -------
         (n,) array, mV
         """
-        values = np.concatenate(([self._last], block))
-        missing = np.isnan(values)
-        if not missing.any():
-            self._last = values[-1]
-            return block + self._shift
-        known = np.maximum.accumulate(np.where(missing, 0, np.arange(len(values))))
-        held = values[known]
-        resumed = np.flatnonzero(missing[:-1] & ~missing[1:]) + 1
+        if not missing.any() and not np.isnan(self._last):
+            self._last = block[-1]
+            return block + self._shift if self._shift else block
+        values = np.concatenate(([self._last], np.where(missing, np.nan, block)))
+        absent = np.isnan(values)
+        held = values[np.maximum.accumulate(np.where(absent, 0, np.arange(len(values))))]
+        resumed = np.flatnonzero(absent[:-1] & ~absent[1:]) + 1
         steps = np.zeros(len(values))
         steps[0] = self._shift
         steps[resumed] = np.nan_to_num(held[resumed - 1]) - values[resumed]

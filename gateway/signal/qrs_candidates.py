@@ -119,7 +119,7 @@ def _symmetric_fir(values: NDArray[np.float64], kernel: NDArray[np.float64]) -> 
     """The fully overlapped part of a convolution, each output summed in the same order."""
     half = len(kernel) // 2
     inner = len(values) - 2 * half
-    total = kernel[half] * values[half : half + inner]
+    total: NDArray[np.float64] = kernel[half] * values[half : half + inner]
     for i, weight in enumerate(kernel[:half].tolist()):
         total += weight * (values[i : i + inner] + values[2 * half - i : 2 * half - i + inner])
     return total

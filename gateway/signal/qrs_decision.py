@@ -13,7 +13,7 @@ The nine weights were fitted by cross-validation over the records of the MIT-BIH
 """
 
 from collections import deque
-from math import exp, inf, log
+from math import inf, log
 from typing import NamedTuple
 
 import numpy as np
@@ -51,17 +51,13 @@ _SHORTEST_INTERVAL_S = 0.4
 _LONGEST_INTERVAL_S = 3.0
 _FIRST_CLEARANCE = 2.0
 _FIRST_LIKENESS = 0.9
+_BEATS_TO_COMPARE = 3
 _MOST_POSSIBLE = 12
 
 
-class Verdict(NamedTuple):
-    """A candidate taken for a beat, and its log odds."""
+class Weighed(NamedTuple):
+    """A candidate with its log odds of being a beat."""
 
-    sample: int
-    log_odds: float
-
-
-class _Candidate(NamedTuple):
     sample: int
     at: float
     level: float
@@ -72,18 +68,20 @@ class _Candidate(NamedTuple):
 class _Recent:
     """The median of the last values."""
 
+    __slots__ = ("_values", "median")
+
     def __init__(self, length: int, value: float) -> None:
         self._values: deque[float] = deque(maxlen=length)
         self.median = value
 
     def add(self, value: float) -> None:
-        self._values.append(value)
-        ordered, half = sorted(self._values), len(self._values) // 2
-        self.median = ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+        values = self._values
+        values.append(value)
+        self.median = sorted(values)[len(values) // 2]
 
 
 class BeatDecision:
-    """Takes candidates in order of time; the verdicts do not depend on how they come in portions.
+    """Takes candidates in order of time; the beats do not depend on how these come in portions.
 
     Parameters
     ----------
@@ -94,19 +92,19 @@ class BeatDecision:
 
     def __init__(self, sample_rate_hz: float, shape_length: int) -> None:
         self._rate = sample_rate_hz
-        self._learning: list[_Candidate] | None = []
+        self._learning: list[Weighed] | None = []
         self._beat_level = _Recent(5, -inf)
-        self._other_level = _Recent(8, -inf)
-        self._interval = _Recent(10, _USUAL_INTERVAL_S)
+        self._other_level = _Recent(9, -inf)
+        self._interval = _Recent(9, _USUAL_INTERVAL_S)
         self._shapes = np.zeros((6, shape_length))
         self._beats = 0
-        self._last: _Candidate | None = None
-        self._certain: _Candidate | None = None
-        self._possible: list[_Candidate] = []
-        self._verdicts: list[Verdict] = []
+        self._last: Weighed | None = None
+        self._certain: Weighed | None = None
+        self._possible: list[Weighed] = []
+        self._taken: list[Weighed] = []
 
-    def feed(self, candidates: Candidates, until: int) -> list[Verdict]:
-        """Verdicts that `candidates` make possible, and the time up to sample `until`, before the next one."""
+    def feed(self, candidates: Candidates, until: int) -> list[Weighed]:
+        """Beats that `candidates` confirm, and that none other follows up to sample `until`."""
         for sample, at, level, shape in zip(
             candidates.samples.tolist(),
             (candidates.samples / self._rate).tolist(),
@@ -118,25 +116,25 @@ class BeatDecision:
                 self._advance(at)
                 self._weigh(sample, at, level, shape)
             else:
-                self._learn(_Candidate(sample, at, level, shape, 0.0))
+                self._learn(Weighed(sample, at, level, shape, 0.0))
         if self._learning is None:
             self._advance(until / self._rate)
         elif self._learning and until / self._rate > self._learning[0].at + _LEARNING_S:
             self._finish_learning()
-        return self._given()
+        return self._beats_taken()
 
-    def flush(self) -> list[Verdict]:
-        """Verdicts on all that is left."""
+    def flush(self) -> list[Weighed]:
+        """The beats among all that is left."""
         if self._learning:
             self._finish_learning()
         self._advance(inf)
-        return self._given()
+        return self._beats_taken()
 
-    def _given(self) -> list[Verdict]:
-        verdicts, self._verdicts = self._verdicts, []
-        return verdicts
+    def _beats_taken(self) -> list[Weighed]:
+        taken, self._taken = self._taken, []
+        return taken
 
-    def _learn(self, candidate: _Candidate) -> None:
+    def _learn(self, candidate: Weighed) -> None:
         assert self._learning is not None
         if self._learning and candidate.at > self._learning[0].at + _LEARNING_S:
             self._finish_learning()
@@ -172,42 +170,45 @@ class BeatDecision:
 
     def _weigh(self, sample: int, at: float, level: float, shape: NDArray[np.float64]) -> None:
         before = self._certain or self._last
+        interval = at - before.at if before is not None else self._interval.median
         above = level - self._beat_level.median
         clearance = level - self._other_level.median
-        interval = at - before.at if before is not None else self._interval.median
+        odds = _PRIOR + _BY_LEVEL * above + _BY_CLEARANCE * min(clearance, _MOST_CLEARANCE)
+        if self._certain is None:
+            if interval < _REFRACTORY_S:
+                return
+            if odds + _BY_LIKENESS <= _POSSIBLE:
+                self._other_level.add(level)
+                return
         lateness = log(interval / self._interval.median)
         if (
             self._certain is None
             and before is not None
-            and abs(above) < _STEADY_LEVEL
+            and -_STEADY_INTERVAL < lateness < _STEADY_INTERVAL
+            and -_STEADY_LEVEL < above < _STEADY_LEVEL
             and clearance > _STEADY_CLEARANCE
-            and abs(lateness) < _STEADY_INTERVAL
         ):
-            odds = _PRIOR + _BY_LIKENESS + _BY_LEVEL * above + _BY_CLEARANCE * min(clearance, _MOST_CLEARANCE)
-            self._decide(_Candidate(sample, at, level, shape, odds))
+            self._decide(Weighed(sample, at, level, shape, odds + _BY_LIKENESS))
             return
-        likeness = max(0.0, float((self._shapes @ shape).max())) if self._beats >= 3 else _FIRST_LIKENESS
-        odds = (
-            _PRIOR
-            + _BY_LEVEL * above
-            + _BY_CLEARANCE * min(clearance, _MOST_CLEARANCE)
-            + _BY_LIKENESS * likeness
-        )
-        candidate = _Candidate(sample, at, level, shape, odds)
+        candidate = Weighed(sample, at, level, shape, odds + _BY_LIKENESS * self._likeness(shape))
         if self._certain is not None:
             self._weigh_after_certain(candidate, self._certain)
-        elif before is not None and interval < _REFRACTORY_S:
-            return
-        elif odds + _early(lateness, 2 * _BY_LATENESS) - _shadow(interval, before, level) > _CERTAIN:
+        elif candidate.log_odds + 2 * _early(lateness) - _shadow(interval, before, level) > _CERTAIN:
             self._certain = candidate
-        elif odds > _POSSIBLE:
+        elif candidate.log_odds > _POSSIBLE:
             self._possible.append(candidate)
             if len(self._possible) > _MOST_POSSIBLE:
                 self._decide_overdue(at)
         else:
             self._other_level.add(level)
 
-    def _weigh_after_certain(self, candidate: _Candidate, certain: _Candidate) -> None:
+    def _likeness(self, shape: NDArray[np.float64]) -> float:
+        """Correlation with that of the last beats which is most alike."""
+        if self._beats < _BEATS_TO_COMPARE:
+            return _FIRST_LIKENESS
+        return max(0.0, *(self._shapes @ shape).ravel().tolist())
+
+    def _weigh_after_certain(self, candidate: Weighed, certain: Weighed) -> None:
         if candidate.log_odds > certain.log_odds:
             self._possible.append(certain)
             self._certain = candidate
@@ -216,7 +217,7 @@ class BeatDecision:
             self._certain = None
             self._possible.append(candidate)
 
-    def _decide(self, beat: _Candidate) -> None:
+    def _decide(self, beat: Weighed) -> None:
         """Take `beat`, and of the possible ones before it those that fit best."""
         if not self._possible:
             self._take(beat)
@@ -236,8 +237,8 @@ class BeatDecision:
                 last, best = i, total
         self._settle(nodes, paths, last)
 
-    def _best_paths(self, nodes: list[_Candidate]) -> list[tuple[float, int]]:
-        """For each node, the best sum of evidence of beats that end with it, and the node before (-1: none)."""
+    def _best_paths(self, nodes: list[Weighed]) -> list[tuple[float, int]]:
+        """For each node, the best sum of evidence of beats that end with it, and the one before (or -1)."""
         paths: list[tuple[float, int]] = []
         for node in nodes:
             best, before = node.log_odds + self._follows(self._last, node), -1
@@ -248,7 +249,7 @@ class BeatDecision:
             paths.append((best, before))
         return paths
 
-    def _settle(self, nodes: list[_Candidate], paths: list[tuple[float, int]], last: int) -> None:
+    def _settle(self, nodes: list[Weighed], paths: list[tuple[float, int]], last: int) -> None:
         beats = set()
         while last >= 0:
             beats.add(last)
@@ -260,16 +261,16 @@ class BeatDecision:
             else:
                 self._other_level.add(node.level)
 
-    def _take(self, beat: _Candidate) -> None:
+    def _take(self, beat: Weighed) -> None:
         if self._last is not None and beat.at - self._last.at < _LONGEST_INTERVAL_S:
             self._interval.add(beat.at - self._last.at)
         self._beat_level.add(beat.level)
         self._shapes[self._beats % len(self._shapes)] = beat.shape[:, 1]
         self._beats += 1
         self._last = beat
-        self._verdicts.append(Verdict(beat.sample, beat.log_odds))
+        self._taken.append(beat)
 
-    def _follows(self, before: _Candidate | None, after: _Candidate) -> float:
+    def _follows(self, before: Weighed | None, after: Weighed) -> float:
         if before is None:
             return 0.0
         interval = after.at - before.at
@@ -279,19 +280,14 @@ class BeatDecision:
 
     def _fit(self, interval: float) -> float:
         lateness = log(interval / self._interval.median)
-        return _early(lateness, _BY_EARLINESS) - _BY_LATENESS * min(max(lateness, 0.0), _MOST_LATENESS)
+        return _early(lateness) - _BY_LATENESS * min(max(lateness, 0.0), _MOST_LATENESS)
 
 
-def _early(lateness: float, weight: float) -> float:
-    return weight * min(lateness, 0.0)
+def _early(lateness: float) -> float:
+    return _BY_EARLINESS * min(lateness, 0.0)
 
 
-def _shadow(interval: float, before: _Candidate | None, level: float) -> float:
+def _shadow(interval: float, before: Weighed | None, level: float) -> float:
     if before is None or interval >= _SHADOW_S:
         return 0.0
     return _BY_SHADOW * max(0.0, before.level - level) * (_SHADOW_S - interval) / (_SHADOW_S - _REFRACTORY_S)
-
-
-def probability(log_odds: float) -> float:
-    """Of a beat, from its log odds."""
-    return 1 / (1 + exp(-log_odds)) if log_odds > -30 else 0.0

@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.signal.r_peak_stream import RPeakStream
+from gateway.signal.r_peak_detector import LARGEST_BLOCK, RPeakDetector
 
 
 def detect_r_peaks(ekg_mv: NDArray[np.floating], sample_rate_hz: float) -> NDArray[np.int64]:
@@ -26,9 +26,12 @@ def detect_r_peaks(ekg_mv: NDArray[np.floating], sample_rate_hz: float) -> NDArr
     ValueError
         The array is not one lead, the rate is out of range, or the numbers are not in mV.
     """
-    ekg_mv = np.asarray(ekg_mv, dtype=np.float64)
-    if ekg_mv.ndim != 1:
-        raise ValueError(f"array of shape {ekg_mv.shape}; R-peaks are found in one lead, shape (n,)")
-    stream = RPeakStream(sample_rate_hz)
-    beats = stream.feed(ekg_mv) + stream.flush()
-    return np.array([beat.sample for beat in beats], dtype=np.int64)
+    lead: NDArray[np.float64] = np.asarray(ekg_mv, dtype=np.float64)
+    if lead.ndim != 1:
+        raise ValueError(f"array of shape {lead.shape}; R-peaks are found in one lead, shape (n,)")
+    detector = RPeakDetector(sample_rate_hz)
+    samples: list[int] = []
+    for start in range(0, len(lead), LARGEST_BLOCK):
+        samples += detector.feed(lead[start : start + LARGEST_BLOCK]).samples
+    samples += detector.finish().samples
+    return np.array(samples, dtype=np.int64)
