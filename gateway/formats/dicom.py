@@ -21,7 +21,7 @@ from pydicom.errors import BytesLengthException, InvalidDicomError
 from gateway.errors import FormatError
 from gateway.formats.leads import SCP_LEADS, lead_name
 from gateway.formats.measures import device, hl7_time, measured, present, sex
-from gateway.formats.scale import mv_per, number
+from gateway.formats.scale import millivolts, mv_per, number
 from gateway.model.ekg import DeviceMeasurement, EkgGroup, EkgRecording
 
 FORMAT = "DICOM"
@@ -214,7 +214,7 @@ def _millivolts(
     if 0 < spare < bits:
         counts = (counts << spare) >> spare
     baseline = float(_number(channel, "ChannelBaseline", "0") * unit_mv)
-    samples_mv: NDArray[np.float64] = np.multiply(counts, float(gain * unit_mv), dtype=np.float64) + baseline
+    samples_mv: NDArray[np.float64] = millivolts(counts, gain * unit_mv) + baseline
     return samples_mv
 
 

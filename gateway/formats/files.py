@@ -7,9 +7,11 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gateway.errors import FormatError
+from gateway.formats import wfdb
 from gateway.formats.leads import broken_equations, repeated
 from gateway.formats.measures import without_patient
 from gateway.formats.recognition import recognise
+from gateway.formats.wfdb_header import is_header
 from gateway.model.ekg import EkgRecording
 
 _WRITERS = MappingProxyType({".csv": "csv_writer", ".xml": "aecg_writer"})
@@ -78,18 +80,25 @@ def parse(files: Mapping[str, bytes], name: str) -> EkgRecording:
     """
     data = files[name]
     found = recognise(data)
-    if found is None:
-        what = f"starts with {data[:8].hex(' ')}" if data else "is empty"
-        raise FormatError(
-            "unknown", "signature", f"the file {what}, which no known EKG format does", offset=0
-        )
-    recording = found.reader.read(data)
+    if found is not None:
+        recording = found.reader.read(data)
+    elif (header := _wfdb_header(files, name)) is not None:
+        recording = wfdb.read(files, header)
+    else:
+        what = f"starts with {data[:4].hex(' ')}, as no known EKG format does" if data else "is empty"
+        raise FormatError("unknown", "signature", f"the file {what}", offset=0)
     notes = (*repeated(recording.leads), *broken_equations(recording.leads, recording.samples_mv))
     return replace(
         recording,
         statements=without_patient(recording.statements, recording.patient_fields),
         warnings=(*recording.warnings, *notes),
     )
+
+
+def _wfdb_header(files: Mapping[str, bytes], name: str) -> str | None:
+    """The header of the WFDB record that a file belongs to: itself, or the one of its name beside it."""
+    beside = f"{name.rpartition('.')[0]}.hea"
+    return next((one for one in (name, beside) if one in files and is_header(files[one])), None)
 
 
 def write_ekg(recording: EkgRecording, path: Path | str) -> None:

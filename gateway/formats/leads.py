@@ -103,7 +103,7 @@ def broken_equations(leads: tuple[str, ...], samples_mv: NDArray[np.float64]) ->
 
 
 def with_limb_leads(recording: EkgRecording) -> EkgRecording:
-    """The recording with III, aVR, aVL and aVF computed where I and II are there and they are not.
+    """The recording with III, aVR, aVL and aVF computed where two of I, II and III are there.
 
     The twelve standard leads come first, in their usual order. A recording in which a name is there twice
     is returned as it is.
@@ -111,6 +111,8 @@ def with_limb_leads(recording: EkgRecording) -> EkgRecording:
     if repeated(recording.leads):
         return recording
     rows = dict(zip(recording.leads, recording.samples_mv, strict=True))
+    if {"II", "III"} <= rows.keys():
+        rows = {"I": rows["II"] - rows["III"]} | rows
     if {"I", "II"} <= rows.keys():
         basis = np.stack([rows["I"], rows["II"]])
         rows = {lead: weights @ basis for lead, (_, weights) in _EQUATIONS.items()} | rows

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from gateway.formats.leads import lead_name, stacked
 from gateway.formats.markup import Node, from_base64, int16, parse_xml
 from gateway.formats.measures import date_of, device, measurements, moment_of, present, sex
-from gateway.formats.scale import mv_per, number, positive
+from gateway.formats.scale import millivolts, mv_per, number, positive
 from gateway.model.ekg import DeviceMeasurement, EkgGroup, EkgRecording
 
 FORMAT = "GE MUSE XML"
@@ -94,7 +94,7 @@ def _lead(lead: Node, name: str, warnings: list[str]) -> NDArray[np.float64]:
         warnings.append(f"{name}: {counts.size} samples, LeadSampleCountTotal says otherwise")
     if lead.text("LeadOff").upper() == "TRUE":
         warnings.append(f"{name}: the electrode was off")
-    samples_mv = np.multiply(counts, float(scale * unit_mv), dtype=np.float64)
+    samples_mv = millivolts(counts, scale * unit_mv)
     late = number(lead.text("LeadOffsetFirstSample") or "0")
     if late is None or not 0 <= late <= _LATEST_START:
         raise lead.error("LeadOffsetFirstSample is no number of samples", name)

@@ -14,14 +14,13 @@ from numpy.typing import NDArray
 from gateway.formats.leads import lead_name, stacked
 from gateway.formats.markup import Node, from_base64, int16, numbers, parse_xml
 from gateway.formats.measures import device, measurements, present, sex
-from gateway.formats.scale import mv_per, number, positive
+from gateway.formats.scale import UV_MV, millivolts, number, positive
 from gateway.formats.view import View
 from gateway.formats.xli import decompress
 from gateway.model.ekg import STANDARD_LEADS, DeviceMeasurement, EkgGroup, EkgRecording
 from gateway.model.reading import Device
 
 FORMAT = "Philips XML"
-_UV_MV = float(mv_per("uV") or 0)
 _MEASURES = (
     ("heart-rate", ("heartrate",), "/min"),
     ("rr-interval", ("rrint",), "ms"),
@@ -57,8 +56,8 @@ def read(data: bytes) -> EkgRecording:
     duration_ms = number(waveforms.get("durationperchannel"))
     samples = int(duration_ms * rate / 1000) if duration_ms is not None and duration_ms > 0 else 0
     rows = _counts(waveforms, leads, min(samples, _LONGEST) or _LONGEST)
-    stack, notes = stacked([row * (float(step_uv) * _UV_MV) for row in rows], FORMAT)
-    end, note = _end_of_signal(stack, float(step_uv) * _UV_MV)
+    stack, notes = stacked([millivolts(row, step_uv * UV_MV) for row in rows], FORMAT)
+    end, note = _end_of_signal(stack, float(step_uv * UV_MV))
     if samples and stack.shape[1] != samples:
         notes = (*notes, f"{stack.shape[1]} samples a lead, durationperchannel says {samples}")
     return EkgRecording(
@@ -204,8 +203,8 @@ def _beats(root: Node) -> Iterator[EkgGroup]:
     found = [
         (lead_name(one.get("leadname")), one.raw("waveform") or one.raw()) for one in beats.each("repbeat")
     ]
-    rows = [int16(from_base64(text, beats), beats).astype(np.float64) for _, text in found]
+    rows = [int16(from_base64(text, beats), beats) for _, text in found]
     if rate is None or step_uv is None or not rows:
         return
-    samples_mv, _ = stacked([row * (float(step_uv) * _UV_MV) for row in rows], FORMAT)
+    samples_mv, _ = stacked([millivolts(row, step_uv * UV_MV) for row in rows], FORMAT)
     yield EkgGroup("median", tuple(lead for lead, _ in found), samples_mv, float(rate))

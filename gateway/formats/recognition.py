@@ -5,6 +5,17 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
 
+from gateway.formats import (
+    apple_watch,
+    atc,
+    bodykom,
+    contec,
+    healforce,
+    ishne,
+    lepu,
+    mfer,
+    sampled_json,
+)
 from gateway.formats.markup import root_name
 from gateway.model.ekg import EkgRecording
 
@@ -58,14 +69,24 @@ def _edf(data: bytes) -> bool:
 
 FORMATS = (
     Format("SCP-ECG", "scp", _scp),
+    Format("Heal Force", "healforce", healforce.matches),
     Format("DICOM", "dicom", _dicom),
     Format("EDF", "edf", _edf),
+    Format("ISHNE", "ishne", lambda data: data.startswith(ishne.SIGNATURE)),
+    Format("AliveCor ATC", "atc", lambda data: data.startswith(atc.SIGNATURE)),
+    Format("MFER", "mfer", mfer.matches),
+    Format("Contec ECG90A", "contec", contec.matches),
+    Format("Bodykom CSZB", "bodykom", bodykom.matches),
+    Format("Lepu ER1", "lepu", lepu.matches_dat),
     Format("HL7 aECG", "aecg", _root("AnnotatedECG")),
     Format("GE MUSE XML", "muse", _root("RestingECG")),
     Format("Philips XML", "philips", _root("restingecgdata")),
     Format("CardioSoft XML", "cardiosoft", _root("CardiologyXML")),
     Format("Schiller XML", "schiller", _root("com.xiriuz.sema.xml.schillerEDI.SchillerEDI")),
     Format("ELI XML", "eli", _root("ECG")),
+    Format("JSON", "sampled_json", sampled_json.matches),
+    Format("Apple Watch CSV", "apple_watch", apple_watch.matches),
+    Format("Lepu text", "lepu", lepu.matches_text),
 )
 
 

@@ -19,6 +19,7 @@ _MV = {
     "millivolts": Decimal(1),
     "v": Decimal(1000),
 }
+NV_MV, UV_MV = _MV["nv"], _MV["uv"]
 _COARSE_MV = Decimal("0.0125")
 _WIDE_MV = Decimal(200)
 
@@ -26,6 +27,14 @@ _WIDE_MV = Decimal(200)
 def mv_per(unit: str) -> Decimal | None:
     """Millivolts in one of the unit; None where it is not a unit of voltage."""
     return _MV.get(unit.strip().lower())
+
+
+def millivolts(
+    counts: NDArray[np.integer] | NDArray[np.floating], mv_a_count: Decimal | float
+) -> NDArray[np.float64]:
+    """Counts times the millivolts of one count."""
+    product: NDArray[np.float64] = np.multiply(counts, float(mv_a_count), dtype=np.float64)
+    return product
 
 
 def number(text: str | None) -> Decimal | None:

@@ -7,16 +7,15 @@ of section 5 is added again at every QRS of type 0. All positions in the file co
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.formats.huffman import Table, decode
 from gateway.formats.leads import scp_lead
+from gateway.formats.scale import NV_MV, millivolts
 from gateway.formats.view import View
 
-_NV_TO_MV = Decimal("1e-6")
 _LONGEST = 20_000_000  # samples in all leads together: a day of one lead at 230 Hz
 
 
@@ -77,7 +76,7 @@ class Stream:
     leads: tuple[View, ...]
 
     def millivolts(self, counts: NDArray[np.int64] | NDArray[np.float64]) -> NDArray[np.float64]:
-        return np.multiply(counts, float(self.nv * _NV_TO_MV), dtype=np.float64)
+        return millivolts(counts, self.nv * NV_MV)
 
 
 def read_leads(view: View) -> Leads:
