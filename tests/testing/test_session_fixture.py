@@ -255,7 +255,6 @@ fixtures = st.builds(
     gatt=st.none()
     | st.builds(
         Gatt,
-        Property,
         name=words,
         address=st.none() | words,
         advertises=st.lists(uuids, min_size=1, max_size=2).map(tuple),
