@@ -13,7 +13,6 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,7 +24,7 @@ from gateway.drivers import SerialLink
 from gateway.errors import TransportError
 from gateway.model import Device
 from gateway.transports.contract import Received
-from gateway.transports.inbox import Inbox
+from gateway.transports.inbox import ThreadsInbox
 from gateway.transports.ports import DevicePort, NetworkPort, Port
 from gateway.transports.stream import Stream, only_channel
 from gateway.transports.threads import in_own_thread
@@ -34,7 +33,6 @@ _UNPLUGGED = (serial.SerialException, OSError, TypeError)
 _READ_S = 1.0
 _NETWORK_READ_S = 0.2
 _WRITE_S = 5.0
-_CHUNKS_WAITING = 256
 
 _REFUSALS = {
     errno.ENOENT: "no such port; check that the device is plugged in",
@@ -93,10 +91,7 @@ class SerialConnection(Stream):
         self._url = url
         self._port = port
         self._device = device
-        self._loop = asyncio.get_running_loop()
-        self._inbox = Inbox()
-        self._places = threading.Semaphore(_CHUNKS_WAITING)
-        self._closing = threading.Event()
+        self._inbox = ThreadsInbox()
         self._writing: asyncio.Future[None] | None = None
         self._thread = threading.Thread(target=self._read_on, name=f"reader of {url}", daemon=True)
         self._thread.start()
@@ -106,15 +101,13 @@ class SerialConnection(Stream):
         return self._device
 
     async def receive(self) -> Received | None:
-        received = await self._inbox.take()
-        self._places.release()
-        return received
+        return await self._inbox.take()
 
     async def send(self, data: bytes, channel: str) -> None:
         only_channel(channel)
-        if self._closing.is_set():
-            raise TransportError(f"{self._url}: closed")
         await self._written()
+        if self._inbox.closing:
+            raise TransportError(f"{self._url}: closed")
         # Shielded, so that close() can wait for it: a cancelled write would go on in its thread, with a file
         # descriptor that may belong to another port by then.
         self._writing = in_own_thread(f"writer of {self._url}", lambda: self._port.deliver(data))
@@ -124,13 +117,11 @@ class SerialConnection(Stream):
             raise TransportError(f"{self._url}: bytes not sent, {_plain(error)}") from error
 
     async def close(self) -> None:
-        if not self._closing.is_set():
-            self._closing.set()
-            self._places.release()
+        if not self._inbox.closing:
+            self._inbox.close()
             self._port.wake()
         await self._written()
         await in_own_thread(f"closer of {self._url}", self._end)
-        self._inbox.end()
 
     async def _written(self) -> None:
         if self._writing is not None:
@@ -144,24 +135,14 @@ class SerialConnection(Stream):
     def _read_on(self) -> None:
         """The thread: read and hand over, until closed or unplugged."""
         try:
-            while not self._closing.is_set():
+            while not self._inbox.closing:
                 data = self._port.arrived()
                 if data:
-                    self._hand_over(Received(data, "", datetime.now(UTC)))
+                    self._inbox.put(Received(data, "", datetime.now(UTC)))
                 elif self._node_is_gone():
                     raise OSError(errno.ENODEV, "device node is gone")
         except Exception as error:  # noqa: BLE001  # the thread's root: whoever receives must hear of it
-            lost = TransportError(f"{self._url}: unplugged, {_plain(error)}")
-            self._tell(lambda: self._inbox.end(lost))
-
-    def _hand_over(self, received: Received) -> None:
-        self._places.acquire()
-        self._tell(lambda: self._inbox.put(received))
-
-    def _tell(self, news: Callable[[], None]) -> None:
-        # The loop may have been closed over the connection's head; then nobody is left to be told.
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(news)
+            self._inbox.end(TransportError(f"{self._url}: unplugged, {_plain(error)}"))
 
     def _node_is_gone(self) -> bool:
         return "://" not in self._url and not Path(self._url).exists()
