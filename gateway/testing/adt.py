@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from gateway.hl7.building import build
+from gateway.hl7.building import Er7, build
 from gateway.hl7.timestamps import hl7_time
 from gateway.model import Encounter, Identifier
 
@@ -24,7 +24,7 @@ def adt_a04(
         MSH-4, the sender's.
     """
     patient = encounter.patient
-    location = tuple(encounter.location.split("^")) if encounter.location else ("", encounter.room)
+    location = Er7(encounter.location) if encounter.location else ("", encounter.room)
     visit = _cx(encounter.visit) if encounter.visit else ""
     return build(
         (

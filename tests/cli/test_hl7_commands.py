@@ -28,8 +28,8 @@ class Listener:
     port: int
 
     def send(self, message: bytes) -> bytes:
-        with MLLPClient("127.0.0.1", self.port) as client:
-            answer: bytes = client.send_message(message)  # type: ignore[no-untyped-call]  # as above
+        with MLLPClient("127.0.0.1", self.port) as client:  # type: ignore[no-untyped-call]  # has no types
+            answer: bytes = client.send_message(message)
         return answer
 
     def interrupted(self) -> tuple[int, str]:
@@ -94,8 +94,8 @@ def test_what_was_received_is_in_the_folder(tmp_path: Path):
 
 def test_a_fault_is_shown_where_it_strikes():
     with listening("--fault", "nak@100%", "--fault", "split") as ehr:
-        with MLLPClient("127.0.0.1", ehr.port) as client:
-            client.send_message(PULSE)  # type: ignore[no-untyped-call]  # as above
+        with MLLPClient("127.0.0.1", ehr.port) as client:  # type: ignore[no-untyped-call]  # has no types
+            client.send_message(PULSE)
         _, out = ehr.interrupted()
     assert re.search(r"refused +AE +\[nak split\]", out)
 
