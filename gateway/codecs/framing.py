@@ -5,6 +5,7 @@ count from its first byte. Buffers are bounded; what does not hold comes out as 
 raises, so that a caller reports it where it reports every other fault.
 """
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -42,6 +43,10 @@ class Frame:
         return self.content
 
 
+def _cut_off(left: bytes) -> DecodeError:
+    return DecodeError("cut-off", "the stream ended before the frame did", offset=len(left))
+
+
 @dataclass(slots=True)
 class Lines:
     """Frames that end with a terminator, given without it.
@@ -74,7 +79,7 @@ class Lines:
         offset, self._offset = self._offset, self._offset + len(left)
         if not left or self._overlong:
             return ()
-        return (Frame(left, offset, DecodeError("length", "cut off before its end", offset=len(left))),)
+        return (Frame(left, offset, _cut_off(left)),)
 
     def _cut(self) -> Iterator[Frame]:
         while True:
@@ -109,6 +114,10 @@ class Blocks:
 
     Parameters
     ----------
+    starts : compiled pattern
+        With which every frame begins: the quick look that finds where a check is worth it.
+    lookahead : int
+        Bytes that `starts` matches.
     length : callable
         Of a frame that starts with the given bytes; 0 while they do not tell, -1 where none can start there.
     check : callable
@@ -119,6 +128,8 @@ class Blocks:
         Bytes out of step after which a run of garbage is reported even though it goes on.
     """
 
+    starts: re.Pattern[bytes]
+    lookahead: int
     length: Callable[[bytes], int]
     check: Callable[[bytes], bool]
     longest: int
@@ -132,15 +143,23 @@ class Blocks:
         return tuple(self._cut())
 
     def flush(self) -> tuple[Frame, ...]:
-        """What was left, in step or not, as a frame that does not hold."""
-        self._skipped += self._buffer
-        self._offset += len(self._buffer)
-        self._buffer.clear()
-        return tuple(self._garbage())
+        """What was left when the stream ended: garbage, and a frame that may have begun."""
+        left, self._buffer = bytes(self._buffer), bytearray()
+        frames = tuple(self._garbage())
+        offset, self._offset = self._offset, self._offset + len(left)
+        if not left:
+            return frames
+        return (*frames, Frame(left, offset, _cut_off(left)))
 
     def _cut(self) -> Iterator[Frame]:
         at = 0
-        while at < len(self._buffer):
+        while len(self._buffer) - at >= self.lookahead:
+            start = self.starts.search(self._buffer, at)
+            found = len(self._buffer) - self.lookahead + 1 if start is None else start.start()
+            yield from self._skip(at, found)
+            at = found
+            if start is None:
+                break
             window = bytes(self._buffer[at : at + self.longest])
             length = self.length(window)
             if length == 0 or length > len(window):
@@ -148,14 +167,21 @@ class Blocks:
             if length > 0 and self.check(window[:length]):
                 yield from self._garbage()
                 yield Frame(window[:length], self._offset)
+                self._offset += length
+                at += length
             else:
-                length = 1
-                self._skipped += window[:1]
-            at += length
-            self._offset += length
-            if len(self._skipped) >= self.patience:
-                yield from self._garbage()
+                yield from self._skip(at, at + 1)
+                at += 1
         del self._buffer[:at]
+
+    def _skip(self, start: int, end: int) -> Iterator[Frame]:
+        while start < end:
+            step = min(end - start, self.patience - len(self._skipped))
+            self._skipped += self._buffer[start : start + step]
+            self._offset += step
+            start += step
+            if len(self._skipped) == self.patience:
+                yield from self._garbage()
 
     def _garbage(self) -> Iterator[Frame]:
         if self._skipped:

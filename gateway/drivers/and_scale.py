@@ -33,8 +33,8 @@ from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
 
 _LINE = re.compile(rb"(ST|WT|US|QT),(?:(?:HI|OK|LO|--),)?(.{9})(.{3})")
-_OUT_OF_RANGE = re.compile(rb"OL,(?:(?:HI|OK|LO|--),)?([+-])[0-9.,E+-]{7,12}[ A-Za-z%]{0,3}")
-_FRAME = re.compile(b"(?:%s|%s)" % (_LINE.pattern, _OUT_OF_RANGE.pattern))
+_OUT_OF_RANGE = re.compile(rb"OL,(?:(?:HI|OK|LO|--),)?([+-])[0-9.,E+-]{8,11}[ A-Za-z%]{0,3}")
+_FRAME = re.compile(rb"(?:ST|WT|US|QT|OL),(?:(?:HI|OK|LO|--),)?[+-][0-9.,E+-]{8,11}[ A-Za-z%]{0,3}")
 _ERROR = re.compile(rb"\?E(\d\d)")
 _NUMBER = re.compile(r"[+-]\d+(?:[.,]\d+)?")
 _UNITS = {" kg": "kg", "  g": "g", " lb": "[lb_av]", " oz": "[oz_av]"}

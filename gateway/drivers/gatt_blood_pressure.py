@@ -26,7 +26,7 @@ Source: Blood Pressure Service 1.1.1, GATT Specification Supplement; captures of
 BM54, BM85 and BM96 by public projects. Evidence: capture.
 """
 
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -74,6 +74,7 @@ _RESERVED_STATUS = 0xFFC0
 _PULSE_RATES = range(20, 301)
 _BM85_TAIL = 5  # pulse rate, user, status
 _STORED_AFTER = timedelta(days=1)  # longer than any zone's offset, which a session does not know
+_RECORDS_REMEMBERED = 512
 _IDENTITY = {
     information.MANUFACTURER: "vendor",
     information.MODEL: "model",
@@ -232,7 +233,7 @@ class Session(Frames):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: set[bytes] = set()
+        self._seen: deque[bytes] = deque(maxlen=_RECORDS_REMEMBERED)
 
     def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
         return (
@@ -245,7 +246,7 @@ class Session(Frames):
         if data in self._seen:
             return (Progress("record sent again"),)
         events = super().measured(data, at)
-        self._seen.add(data)
+        self._seen.append(data)
         return events
 
 

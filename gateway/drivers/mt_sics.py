@@ -54,6 +54,7 @@ from gateway.errors import DecodeError
 from gateway.model import Device, Observation, Reading, rejected
 
 _WEIGHT = re.compile(rb"S ([SD]) (.{10}) ([A-Za-z%]{1,5})")
+_FRAME = re.compile(rb"S [SD] [ 0-9.-]{10} [A-Za-z%]{1,5}")
 _NUMBER = re.compile(r" *-?\d+(?:\.\d+)?")
 _ERROR = re.compile(rb"S S +Error +(\w+)")
 _INFORMATION = re.compile(rb'(I2|I4) A "([^"]*)"')
@@ -105,7 +106,7 @@ class Frames(LineFrames):
     """Every line for itself."""
 
     def start(self, line: bytes) -> int:
-        ends = (match.start() for match in _WEIGHT.finditer(line) if match.end() == len(line))
+        ends = (match.start() for match in _FRAME.finditer(line) if match.end() == len(line))
         return max(ends, default=super().start(line))
 
     def line(self, line: bytes, at: datetime) -> Events:

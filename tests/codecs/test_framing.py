@@ -1,5 +1,6 @@
 """Streams cut into frames: the same ones however the bytes arrive, and never without bound."""
 
+import re
 from itertools import pairwise
 
 import pytest
@@ -28,7 +29,9 @@ def lines(keep_tail: bool = False) -> Lines:
 
 def triples() -> Blocks:
     return Blocks(
-        length=lambda data: 3 if data[0] == 0x7E else -1,
+        starts=re.compile(rb"\x7e[^\x7e]", re.DOTALL),
+        lookahead=2,
+        length=lambda _: 3,
         check=lambda f: f[2] == sum8(f[:2]),
         longest=3,
         patience=16,

@@ -14,7 +14,7 @@ Sample = Mapping[str, Any]
 # Characteristics that carry no measurement, and replies that only identify: checked where they are decoded.
 _NOT_READINGS = {"2A36", "2A49"}
 
-DRIVERS = ("mt-sics", "and-scale", "gatt-blood-pressure")
+DRIVERS = ("mt-sics", "and-scale", "gatt-blood-pressure", "nonin-serial")
 
 
 def payload(sample: Sample) -> bytes:
