@@ -1,6 +1,7 @@
 """What a sender of messages can rely on from the fake EHR, over real sockets."""
 
 import asyncio
+import re
 import socket
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
@@ -173,6 +174,13 @@ def test_a_message_that_does_not_validate_is_refused_with_the_place(refusal: Ref
         refusal.text,
     )
     assert (ehr.received, ehr.deliveries[0].verdict) == ([], "invalid")
+
+
+def test_a_result_without_its_order_is_refused_by_structure():
+    ehr = FakeEhr()
+    (answer,) = conversation(ehr, re.sub(rb"OBR[^\r]*\r", b"", weight("W1")))
+    assert (answer.get("MSA-1"), answer.get("ERR-3.1")) == ("AE", "100")
+    assert not [word for word in ("TESTPATIENT", "8834021", "72.35") if word in ehr.deliveries[0].reason]
 
 
 def test_bytes_that_are_no_message_are_refused():
