@@ -1,4 +1,4 @@
-"""Transports: serial ports, sockets, Bluetooth and folders, as connections that carry bytes."""
+"""Transports: serial ports, sockets, Bluetooth, USB and folders, as connections that carry bytes."""
 
 from gateway.transports.contract import Connection, Keep, Received, Transport
 from gateway.transports.urls import check_url, open_transport

@@ -8,17 +8,19 @@ written                    meaning                                       links
 ``socket://HOST:PORT``     a device server that passes raw bytes on      SerialLink, TcpLink
 ``ble://ADDRESS-or-NAME``  a Bluetooth LE device; ``ble://`` any one     BleLink
                            that the driver's link describes
+``usb://VID:PID[:SERIAL]`` a USB device by its ids in hexadecimal        UsbLink
 ``folder://PATH``          a folder that files are dropped in            FolderLink
 =========================  ============================================  =====================
 """
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink
-from gateway.errors import ConfigError, Problem
+from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink, UsbLink
+from gateway.errors import ConfigError, Problem, TransportError
 from gateway.transports.contract import Keep, Transport
 from gateway.transports.folder import FolderTransport
 from gateway.transports.serial_port import SerialTransport
@@ -63,6 +65,17 @@ def _fault_of_host(rest: str, link: Link) -> str | None:
     return None if port else "the port is missing"
 
 
+def _fault_of_usb(rest: str, link: Link) -> str | None:
+    ids = re.fullmatch(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})(:.+)?", rest)
+    if ids is None:
+        return "the ids are not two times four hexadecimal digits"
+    assert isinstance(link, UsbLink)
+    for wanted, given, name in ((link.vendor, ids[1], "vendor"), (link.product, ids[2], "product")):
+        if wanted is not None and wanted != int(given, 16):
+            return f"{given} is not the {name} of this driver's devices, {wanted:04x}"
+    return None
+
+
 def _fault_of_folder(rest: str, _link: Link) -> str | None:
     return None if rest else "the path is missing"
 
@@ -96,11 +109,23 @@ def _ble(opening: _Opening) -> Transport:
     return BleTransport(opening.url, opening.rest, opening.link, adapter_named(opening.radio), keep)
 
 
+def _usb(opening: _Opening) -> Transport:
+    # Imported where it is used: pyusb is an extra.
+    try:
+        from gateway.transports.usb import usb_transport  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise TransportError(f"{opening.url}: this needs the package {error.name}; install pyusb") from error
+
+    assert isinstance(opening.link, UsbLink)
+    return usb_transport(opening.url, opening.rest, opening.link)
+
+
 _SCHEMES = {
     "": _Scheme("a device path such as /dev/ttyUSB0", (SerialLink,), _no_fault, _serial),
     "rfc2217": _Scheme("rfc2217://HOST:PORT", (SerialLink,), _fault_of_host, _serial),
     "socket": _Scheme("socket://HOST:PORT", (TcpLink, SerialLink), _fault_of_host, _socket),
     "ble": _Scheme("ble://ADDRESS-or-NAME", (BleLink,), _no_fault, _ble),
+    "usb": _Scheme("usb://VID:PID[:SERIAL]", (UsbLink,), _fault_of_usb, _usb),
     "folder": _Scheme("folder://PATH", (FolderLink,), _fault_of_folder, _folder),
 }
 
@@ -142,7 +167,7 @@ def open_transport(
     ConfigError
         As `check_url` says.
     TransportError
-        The controller needs a package that is not installed.
+        The radio or the port needs a package that is not installed.
     """
     problem = check_url(url, links)
     if problem is not None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink
+from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink, UsbLink
 from gateway.errors import ConfigError
 from gateway.transports import check_url, open_transport
 from gateway.transports.bluetooth import BleTransport
@@ -12,9 +12,10 @@ from gateway.transports.contract import Received
 from gateway.transports.folder import FolderTransport
 from gateway.transports.serial_port import SerialTransport
 from gateway.transports.tcp import TcpTransport
+from gateway.transports.usb import UsbTransport
 
 SERIAL = SerialLink(baudrate=9600)
-EVERY: tuple[Link, ...] = (SERIAL, TcpLink(), BleLink(("1810",)), FolderLink(("*.scp",)))
+EVERY: tuple[Link, ...] = (SERIAL, TcpLink(), BleLink(("1810",)), UsbLink(), FolderLink(("*.scp",)))
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,7 @@ EVERY: tuple[Link, ...] = (SERIAL, TcpLink(), BleLink(("1810",)), FolderLink(("*
         ("ble://F0:F1:F2:F3:F4:F5", BleTransport),
         ("ble://A&D_UA-651BLE_D57B3F", BleTransport),
         ("ble://", BleTransport),
+        ("usb://0922:8003", UsbTransport),
         ("folder:///srv/ekg", FolderTransport),
     ],
 )
@@ -51,6 +53,13 @@ def test_a_device_server_has_the_driver_s_port_unless_another_is_written() -> No
 
 def test_serial_bytes_may_come_through_a_device_server() -> None:
     assert isinstance(open_transport("socket://10.0.0.7:4001", (SERIAL,)), TcpTransport)
+
+
+def test_a_usb_device_is_named_by_its_ids_and_serial_number() -> None:
+    opened = open_transport("usb://0922:8003:0071-5A:1", (UsbLink(interface_class=3),))
+    assert isinstance(opened, UsbTransport)
+    assert (opened.vendor, opened.product, opened.serial) == (0x0922, 0x8003, "0071-5A:1")
+    assert opened.interface_class == 3
 
 
 def test_only_a_device_that_forgets_is_journalled() -> None:
@@ -83,6 +92,8 @@ def test_devices_of_one_radio_share_its_adapter() -> None:
         ("socket://host", (TcpLink(),), "the port is missing", "write socket://HOST:PORT"),
         ("socket://host:99999", (TcpLink(),), "the port is not a number from 1 to 65535", "write socket"),
         ("socket://host:x", (TcpLink(),), "the port is not a number from 1 to 65535", "write socket"),
+        ("usb://922:8003", (UsbLink(),), "two times four hexadecimal digits", "write usb://VID:PID[:SERIAL]"),
+        ("usb://0922:8003", (UsbLink(vendor=0x1446),), "0922 is not the vendor of", "write usb://"),
         ("folder://", (FolderLink(("*",)),), "the path is missing", "write folder://PATH"),
     ],
 )

@@ -1,0 +1,308 @@
+"""USB devices that are Python objects, under pyusb in libusb's place.
+
+``VirtualUsb`` is a backend for ``usb.core.find(backend=...)``: everything above it, descriptors and claims
+and transfers, is pyusb's own. Errors are those of libusb on Linux: errno 110 time-out, 19 gone, 32 stall,
+75 overflow, 16 busy.
+"""
+
+import errno
+import os
+import threading
+from array import array
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import cast
+
+import usb.backend
+from usb.core import USBError, USBTimeoutError
+
+INTERRUPT, BULK = 3, 2
+_DIRECTION_IN = 0x80
+_GET_DESCRIPTOR, _STRING = 6, 3
+_LIBUSB_ERROR = {errno.ENODEV: -4, errno.EBUSY: -6, errno.EPIPE: -9, errno.EOVERFLOW: -8, errno.EACCES: -3}
+
+_make_error = cast("Callable[[str, int, int], USBError]", USBError)
+_make_timeout = cast("Callable[[str, int, int], USBTimeoutError]", USBTimeoutError)
+
+
+@dataclass(frozen=True, slots=True)
+class VirtualEndpoint:
+    """One endpoint; bit 7 of `address` is set where the device sends."""
+
+    address: int
+    transfer_type: int = INTERRUPT
+    packet_size: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class UsbPlan:
+    """A device with one interface, as it shall be.
+
+    `kernel_driver` says that the system's HID driver takes the interface when the device is plugged in, and
+    `permitted` that this user may open it.
+    """
+
+    vendor: int
+    product: int
+    serial: str | None
+    interface_class: int
+    endpoints: tuple[VirtualEndpoint, ...]
+    kernel_driver: bool = False
+    permitted: bool = True
+
+
+class VirtualUsbDevice:
+    """A device that can be plugged in and pulled out, speaks when told to, and keeps what it was sent."""
+
+    def __init__(self, plan: UsbPlan) -> None:
+        self.plan = plan
+        self.written: list[tuple[int, bytes]] = []
+        self.plugged = True
+        self.kernel_driver = plan.kernel_driver
+        self.claimed_by: object | None = None
+        self._news = threading.Condition()
+        self._waiting: dict[int, deque[bytes | int]] = {e.address: deque() for e in plan.endpoints}
+
+    def speak(self, address: int, data: bytes) -> None:
+        """One transfer, for the next read of that endpoint."""
+        self._add(address, data)
+
+    def stall(self, address: int) -> None:
+        """The next read of that endpoint fails with a stall, until the host lifts it."""
+        self._add(address, errno.EPIPE)
+
+    def unplug(self) -> None:
+        """Pull it out; a read that waits fails at once."""
+        with self._news:
+            self.plugged = False
+            self.claimed_by = None
+            self._news.notify_all()
+
+    def plug_in(self) -> None:
+        with self._news:
+            self.plugged = True
+            self.kernel_driver = self.plan.kernel_driver
+
+    def writes(self, count: int, timeout_s: float = 30.0) -> bool:
+        """Wait until `written` holds that many; False when the time ran out. Blocks."""
+        with self._news:
+            return self._news.wait_for(lambda: len(self.written) >= count, timeout_s)
+
+    def take(self, address: int, data: bytes) -> None:
+        with self._news:
+            self._check_plugged()
+            self.written.append((address, data))
+            self._news.notify_all()
+
+    def next_transfer(self, address: int, size: int, timeout_s: float) -> bytes:
+        with self._news:
+            waiting = self._waiting[address]
+            arrived = self._news.wait_for(lambda: waiting or not self.plugged, timeout_s)
+            self._check_plugged()
+            if not arrived:
+                raise _make_timeout("Operation timed out", -7, errno.ETIMEDOUT)
+            transfer = waiting[0] if waiting[0] == errno.EPIPE else waiting.popleft()
+        if isinstance(transfer, int):
+            raise _error(transfer)
+        if len(transfer) > size:
+            raise _error(errno.EOVERFLOW)
+        return transfer
+
+    def lift_stall(self, address: int) -> None:
+        with self._news:
+            waiting = self._waiting[address]
+            if waiting and waiting[0] == errno.EPIPE:
+                waiting.popleft()
+
+    def check_open(self) -> None:
+        with self._news:
+            self._check_plugged()
+        if not self.plan.permitted:
+            raise _error(errno.EACCES)
+
+    def _add(self, address: int, transfer: bytes | int) -> None:
+        with self._news:
+            self._waiting[address].append(transfer)
+            self._news.notify_all()
+
+    def _check_plugged(self) -> None:
+        if not self.plugged:
+            raise _error(errno.ENODEV)
+
+
+class VirtualUsb(usb.backend.IBackend):
+    """A USB bus with the devices given; each ``VirtualUsb`` of the same devices is another program."""
+
+    def __init__(self, *devices: VirtualUsbDevice) -> None:
+        super().__init__()
+        self._devices = devices
+
+    def enumerate_devices(self) -> Iterator[VirtualUsbDevice]:
+        return (device for device in self._devices if device.plugged)
+
+    def get_parent(self, dev: VirtualUsbDevice) -> None: ...
+
+    def get_device_descriptor(self, dev: VirtualUsbDevice) -> SimpleNamespace:
+        place = self._devices.index(dev) + 1
+        return _descriptor(
+            bLength=18,
+            bDescriptorType=1,
+            bcdUSB=0x0200,
+            bDeviceClass=0,
+            bDeviceSubClass=0,
+            bDeviceProtocol=0,
+            bMaxPacketSize0=8,
+            idVendor=dev.plan.vendor,
+            idProduct=dev.plan.product,
+            bcdDevice=0x0100,
+            iManufacturer=0,
+            iProduct=0,
+            iSerialNumber=0 if dev.plan.serial is None else 3,
+            bNumConfigurations=1,
+            address=place,
+            bus=1,
+            port_number=place,
+            port_numbers=(1, place),
+            speed=1,
+        )
+
+    def get_configuration_descriptor(self, dev: VirtualUsbDevice, config: int) -> SimpleNamespace:  # noqa: ARG002
+        if config:
+            raise IndexError(config)
+        return _descriptor(
+            bLength=9,
+            bDescriptorType=2,
+            wTotalLength=34,
+            bNumInterfaces=1,
+            bConfigurationValue=1,
+            iConfiguration=0,
+            bmAttributes=0xA0,
+            bMaxPower=16,
+        )
+
+    def get_interface_descriptor(
+        self, dev: VirtualUsbDevice, intf: int, alt: int, config: int
+    ) -> SimpleNamespace:
+        if intf or alt or config:
+            raise IndexError(intf)
+        return _descriptor(
+            bLength=9,
+            bDescriptorType=4,
+            bInterfaceNumber=0,
+            bAlternateSetting=0,
+            bNumEndpoints=len(dev.plan.endpoints),
+            bInterfaceClass=dev.plan.interface_class,
+            bInterfaceSubClass=0,
+            bInterfaceProtocol=0,
+            iInterface=0,
+        )
+
+    def get_endpoint_descriptor(
+        self,
+        dev: VirtualUsbDevice,
+        ep: int,
+        intf: int,  # noqa: ARG002
+        alt: int,  # noqa: ARG002
+        config: int,  # noqa: ARG002
+    ) -> SimpleNamespace:
+        endpoint = dev.plan.endpoints[ep]
+        return _descriptor(
+            bLength=7,
+            bDescriptorType=5,
+            bEndpointAddress=endpoint.address,
+            bmAttributes=endpoint.transfer_type,
+            wMaxPacketSize=endpoint.packet_size,
+            bInterval=10,
+            bRefresh=0,
+            bSynchAddress=0,
+        )
+
+    def open_device(self, dev: VirtualUsbDevice) -> VirtualUsbDevice:
+        dev.check_open()
+        return dev
+
+    def close_device(self, dev_handle: VirtualUsbDevice) -> None: ...
+
+    def get_configuration(self, dev_handle: VirtualUsbDevice) -> int:
+        dev_handle.check_open()
+        return 1
+
+    def claim_interface(self, dev_handle: VirtualUsbDevice, intf: int) -> None:  # noqa: ARG002
+        dev_handle.check_open()
+        if dev_handle.kernel_driver or dev_handle.claimed_by not in (None, self):
+            raise _error(errno.EBUSY)
+        dev_handle.claimed_by = self
+
+    def release_interface(self, dev_handle: VirtualUsbDevice, intf: int) -> None:  # noqa: ARG002
+        dev_handle.check_open()
+        dev_handle.claimed_by = None
+
+    def is_kernel_driver_active(self, dev_handle: VirtualUsbDevice, intf: int) -> bool:  # noqa: ARG002
+        return dev_handle.kernel_driver
+
+    def detach_kernel_driver(self, dev_handle: VirtualUsbDevice, intf: int) -> None:  # noqa: ARG002
+        dev_handle.kernel_driver = False
+
+    def attach_kernel_driver(self, dev_handle: VirtualUsbDevice, intf: int) -> None:  # noqa: ARG002
+        dev_handle.kernel_driver = True
+
+    def clear_halt(self, dev_handle: VirtualUsbDevice, ep: int) -> None:
+        dev_handle.lift_stall(ep)
+
+    def intr_read(
+        self,
+        dev_handle: VirtualUsbDevice,
+        ep: int,
+        intf: int,  # noqa: ARG002
+        size: "array[int]",
+        timeout: int,
+    ) -> int:
+        data = dev_handle.next_transfer(ep, len(size), timeout / 1000)
+        size[: len(data)] = array("B", data)
+        return len(data)
+
+    bulk_read = intr_read
+
+    def intr_write(
+        self,
+        dev_handle: VirtualUsbDevice,
+        ep: int,
+        intf: int,  # noqa: ARG002
+        data: "array[int]",
+        timeout: int,  # noqa: ARG002
+    ) -> int:
+        dev_handle.take(ep, data.tobytes())
+        return len(data)
+
+    bulk_write = intr_write
+
+    def ctrl_transfer(
+        self,
+        dev_handle: VirtualUsbDevice,
+        bmRequestType: int,  # noqa: N803  # the specification's name, by which pyusb calls it
+        bRequest: int,  # noqa: N803
+        wValue: int,  # noqa: N803
+        wIndex: int,  # noqa: ARG002, N803
+        data: "array[int]",
+        timeout: int,  # noqa: ARG002
+    ) -> int:
+        """Only the serial number can be asked for; anything else stalls."""
+        dev_handle.check_open()
+        if bmRequestType != _DIRECTION_IN or bRequest != _GET_DESCRIPTOR or wValue >> 8 != _STRING:
+            raise _error(errno.EPIPE)
+        english = b"\x09\x04"
+        text = english if wValue & 0xFF == 0 else (dev_handle.plan.serial or "").encode("utf-16-le")
+        answer = bytes([len(text) + 2, _STRING]) + text
+        size = min(len(answer), len(data))
+        data[:size] = array("B", answer[:size])
+        return size
+
+
+def _descriptor(**fields: object) -> SimpleNamespace:
+    return SimpleNamespace(extra_descriptors=(), **fields)
+
+
+def _error(number: int) -> USBError:
+    return _make_error(os.strerror(number), _LIBUSB_ERROR[number], number)
