@@ -150,7 +150,7 @@ def test_no_check_fails_for_nothing(check: str, weights: SessionFixture):
         ("among-garbage", GivesTheLastOneAgain, "00 ff 54 2c before exchange 1: made up: "),
         ("cut-short", TakesTheRestForAFrame, "cut at byte 2: made up: "),
         ("mutated", Raises, "mutation "),
-        ("flooded", KeepsEverything, "262144 bytes of noise leave "),
+        ("flooded", KeepsEverything, "131072 bytes of noise leave "),
         ("rejected", RejectsWithNumbers, "reading 1: rejected with 1 values"),
         ("asks", AsksOtherThings, "at 0.0 s the host says b'SEND'; the driver does not"),
     ],
