@@ -209,7 +209,7 @@ def df13_blocks() -> Blocks:
 def is_rest_of_packet(data: bytes) -> bool:
     """Whether bytes are the last frames of a packet whose first ones were missed."""
     missed, odd = divmod(len(data), _FRAME)
-    return odd == 0 and any(_starts(data, place) == [0] * missed for place in (0, 1))
+    return missed > 0 and odd == 0 and any(_starts(data, place) == [0] * missed for place in (0, 1))
 
 
 def _is_packet(packet: bytes, status_at: int) -> bool:

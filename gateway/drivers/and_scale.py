@@ -87,6 +87,7 @@ class Frames(LineFrames):
     """Every line for itself."""
 
     longest = 40
+    silent = _ACKNOWLEDGED
 
     def start(self, line: bytes) -> int:
         ends = (match.start() for match in _FRAME.finditer(line) if match.end() == len(line))

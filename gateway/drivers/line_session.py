@@ -19,6 +19,7 @@ class LineFrames:
 
     terminator = b"\r\n"
     longest = 80
+    silent = b""  # bytes that may stand before a frame without being noise
 
     def __init__(self) -> None:
         self._lines = Lines(self.terminator, self.longest, keep_tail=True)
@@ -47,7 +48,7 @@ class LineFrames:
         start = self.start(frame.content)
         try:
             line = frame.data[start:]
-            if start:
+            if frame.content[:start].strip(self.silent):
                 yield Fault("noise", f"{start} bytes that are no part of a frame", frame.offset)
             yield from self.line(line, at)
         except DecodeError as error:
