@@ -21,6 +21,7 @@ DONE, NOT_HELD, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
 
 COMMANDS = {
     "run": ("gateway.cli.run", "run"),
+    "demo": ("gateway.cli.demo", "demo"),
     "config": ("gateway.cli.config", "config"),
     "drivers": ("gateway.cli.drivers", "drivers"),
     "replay": ("gateway.cli.replay", "replay"),

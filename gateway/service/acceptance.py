@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from gateway.errors import Hl7Error
 from gateway.hl7.oru import build_oru
 from gateway.hl7.profiles import Profile
@@ -14,6 +16,7 @@ from gateway.model import Reading
 from gateway.service.association import Association, associate, moment_of
 from gateway.service.ekg_step import measured
 from gateway.service.guards import guarded
+from gateway.service.supervision import place_of
 from gateway.store import Database, encounters, outbox, readings
 
 
@@ -34,6 +37,15 @@ class Accepted:
     reading_id: int | None
     held: str | None = None
     control_ids: tuple[str, ...] = ()
+
+
+async def _measured(reading: Reading) -> Reading:
+    """The EKG with what the gateway measured in it; a recording is never lost to a fault in measuring it."""
+    try:
+        return await asyncio.to_thread(measured, reading)
+    except Exception as error:  # noqa: BLE001 - the root of the measuring thread
+        structlog.get_logger().error("EKG not measured", where=place_of(error))
+        return reading.noted("the gateway could not measure the waveform")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +90,7 @@ class Acceptance:
             It is not on disk; the device must not be told that it was taken.
         """
         if reading.ekg is not None:
-            reading = await asyncio.to_thread(measured, reading)
+            reading = await _measured(reading)
         reading = guarded(self._timed(reading, at))
 
         def work(db: sqlite3.Connection) -> Accepted:

@@ -150,7 +150,7 @@ class Lane:
                 message.id,
                 at,
                 outcome=verdict.outcome,
-                detail=verdict.reason,
+                detail=verdict.reason or verdict.code,
                 state=state,
                 not_before=at + timedelta(seconds=wait_s) if state == "pending" else None,
             )

@@ -16,11 +16,12 @@ async def supervised(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await run()
         except Exception as error:  # noqa: BLE001 - the root of a task
             # the message may quote foreign bytes, so the log gets only where it happened
-            structlog.get_logger().error("task failed, restarting", task=name, where=_where(error))
+            structlog.get_logger().error("task failed, restarting", task=name, where=place_of(error))
         await asyncio.sleep(backoff.next())
 
 
-def _where(error: Exception) -> str:
+def place_of(error: Exception) -> str:
+    """Kind and place of an error, without its message."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

@@ -78,7 +78,7 @@ class GatewayProcess:
         """Wait for its end; its exit status, negative for the signal that killed it."""
         assert self._process is not None
         assert self._reading is not None
-        await self._reading
+        await asyncio.shield(self._reading)
         return await self._process.wait()
 
     async def kill(self) -> None:

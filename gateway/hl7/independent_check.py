@@ -1,0 +1,41 @@
+"""The structure of a message by another's judgement: hl7apy's, which knows the structures of every version.
+
+It checks segments, groups and fields; types and tables it lets pass. What it is known to refuse wrongly is
+not held against a message: a v2.3 order without OBR-27, and messages whose MSH-9 names no structure that it
+could look up.
+"""
+
+import re
+import warnings
+
+from gateway.hl7.message import Message
+
+_WRONGLY_REFUSED = (
+    re.compile(r"Missing required child OBR\.OBR_27"),
+    re.compile(r"Unknown element found: None\.<Message >"),
+)
+
+
+def structure_faults(message: Message) -> tuple[str, ...]:
+    """What hl7apy refuses in the structure of `message`; empty where it refuses nothing.
+
+    The texts name elements, never their values.
+    """
+    from hl7apy.consts import VALIDATION_LEVEL  # noqa: PLC0415 - its tables take most of a second to load
+    from hl7apy.exceptions import HL7apyException  # noqa: PLC0415 - as above
+    from hl7apy.parser import parse_message  # noqa: PLC0415 - as above
+    from hl7apy.validation import Validator  # noqa: PLC0415 - as above
+
+    text = "\r".join(message.lines) + "\r"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            read = parse_message(text, validation_level=VALIDATION_LEVEL.TOLERANT)  # type: ignore[no-untyped-call] # hl7apy has no types
+            Validator.validate(read)  # type: ignore[no-untyped-call] # as above
+    except HL7apyException as error:
+        fault = str(error)
+    except Exception as error:  # noqa: BLE001 - hl7apy raises anything on input that it did not foresee
+        fault = f"hl7apy cannot read it ({type(error).__name__})"
+    else:
+        return ()
+    return () if any(known.search(fault) for known in _WRONGLY_REFUSED) else (fault,)
