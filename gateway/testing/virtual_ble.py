@@ -36,6 +36,7 @@ from bumble.hci import (
     Role,
 )
 from bumble.host import Host
+from bumble.keys import PairingKeys
 from bumble.link import LocalLink
 from bumble.ll import AdvertisingPdu, TerminateInd
 from bumble.transport.common import PacketParser
@@ -231,6 +232,8 @@ class VirtualPeripheral:
     plan : PeripheralPlan
     written : list of (str, bytes)
         Everything that was written, with the characteristic's UUID as the plan spells it.
+    pairings : int
+        How often somebody has paired with it; a bonded gateway that comes back does not.
     on_write : callable, optional
         Called with the same, to answer as the device would. It must not wait.
     """
@@ -238,6 +241,7 @@ class VirtualPeripheral:
     def __init__(self, plan: PeripheralPlan, link: LocalLink) -> None:
         self.plan = plan
         self.written: list[tuple[str, bytes]] = []
+        self.pairings = 0
         self.on_write: Callable[[str, bytes], None] | None = None
         self._state = _State()
         self._controller = _RoomController(plan.name, link=link)
@@ -328,7 +332,11 @@ class VirtualPeripheral:
     def _connected(self, connection: Connection) -> None:
         self._state.connections.append(connection)
         connection.on(Connection.EVENT_DISCONNECTION, lambda _: self._left(connection))
+        connection.on(Connection.EVENT_PAIRING, self._paired)
         self._state.changed.set()
+
+    def _paired(self, _: PairingKeys) -> None:
+        self.pairings += 1
 
     def _left(self, connection: Connection) -> None:
         self._state.connections.remove(connection)

@@ -301,6 +301,26 @@ def test_a_bond_holds_over_the_next_connection() -> None:
                 assert (await received(connection)).data == b"clock"
                 await connection.close()
                 await locked.disconnected()
+            assert locked.pairings == 1
+
+    asyncio.run(run())
+
+
+def test_a_device_that_has_lost_its_bond_is_not_paired_again_by_itself() -> None:
+    async def run() -> None:
+        async with room_with(LOCKED) as (room, locked):
+            waiting = transport(room, "LOCKED-01")
+            connection = await waiting.open()
+            await connection.read("2A08")
+            await connection.close()
+            await locked.power_off()
+            reset = await room.add(LOCKED)
+            await reset.advertise()
+            connection = await waiting.open()
+            with pytest.raises(TransportError, match="remove an old pairing at both ends"):
+                await connection.read("2A08")
+            await connection.close()
+            assert reset.pairings == 0
 
     asyncio.run(run())
 
