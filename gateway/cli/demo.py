@@ -71,13 +71,15 @@ async def _play(folder: Path, ehr: str | None, *, once: bool) -> "tuple[Row, ...
 
 
 def _print_summary(rows: "tuple[Row, ...]") -> int:
-    table = Table("device", "reading", "values", "patient", "control id", "ack")
+    table = Table("device", "reading", "values")
+    for heading in ("patient", "control id", "ack"):
+        table.add_column(heading, no_wrap=True)
     for row in rows:
         patient = row.patient.partition("@")[0]
         table.add_row(
             row.device, str(row.reading_id), row.values, patient, row.control_id, row.acknowledgement
         )
-    Console().print(table)
+    Console(width=max(Console().width, 100)).print(table)
     faults = [f"{row.device}, reading {row.reading_id}: {fault}" for row in rows for fault in row.faults]
     for fault in faults:
         click.echo(f"gateway: {fault}", err=True)

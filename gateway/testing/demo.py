@@ -116,6 +116,11 @@ class Demo:
             await asyncio.gather(*map(self._measure, STATIONS))
             await until(lambda: not self._read(outbox.unsettled))
 
+    @property
+    def gateway_pid(self) -> int:
+        """The process that may be killed."""
+        return self._gateway.pid
+
     def rows(self) -> tuple[Row, ...]:
         """What was accepted in this run, and what was left from one before, with what the EHR has."""
         taken: dict[str, Message] | None = None

@@ -84,7 +84,7 @@ def _acknowledgement(db: sqlite3.Connection, message: outbox.OutboxMessage) -> s
 
 
 def _values(reading: Reading) -> str:
-    return ", ".join(
+    return "\n".join(
         f"{observation.name} {observation.value if observation.text is None else observation.text}"
         f" {observation.unit or ''}".rstrip()
         for observation in reading.observations

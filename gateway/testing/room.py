@@ -53,7 +53,8 @@ class Station:
     stamp : callable, optional
         Puts the present time where the device states one.
     measures : mapping
-        Of an EKG: the range that each of the gateway's own measures must lie in.
+        Of an EKG: the range that each of the gateway's own measures must lie in, from how the waves were
+        made: their beginnings and ends two to three standard deviations from their centres.
     """
 
     name: str
@@ -93,9 +94,9 @@ STATIONS = (
         stamp=_stamp_ekg,
         measures={
             "heart-rate": (74, 76),
-            "pr-interval": (120, 200),
-            "qrs-duration": (70, 110),
-            "qt-interval": (340, 420),
+            "pr-interval": (140, 200),
+            "qrs-duration": (80, 125),
+            "qt-interval": (390, 455),
         },
     ),
 )

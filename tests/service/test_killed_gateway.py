@@ -1,0 +1,156 @@
+"""A gateway that is killed again and again, at any moment: what it accepted arrives, with the same bytes."""
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from gateway.model import Encounter, Identifier, Patient
+from gateway.store import Database, outbox, readings
+from gateway.testing import FakeEhr
+from gateway.testing.adt import adt_a04
+from gateway.testing.fake_ehr import send
+from gateway.testing.gateway_process import GatewayProcess, LogEvent
+from gateway.testing.virtual_device import until
+
+KILLS = 12
+SEED = 20260302
+DRIVER = """
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from gateway.codecs.framing import Lines
+from gateway.drivers import Driver, Measured, TcpLink
+from gateway.model import Observation, Reading
+
+
+@dataclass(slots=True)
+class Session:
+    lines: Lines = field(default_factory=lambda: Lines(terminator=b"\\n", longest=64))
+
+    def received(self, data, channel, at):
+        return tuple(Measured(self.weight(frame.data.decode(), at)) for frame in self.lines.feed(data))
+
+    def weight(self, text, at):
+        weight = Observation("weight", Decimal(text), "kg")
+        return Reading(kind="weight", observations=(weight,), sequence=text).taken(at, by="gateway")
+
+
+DRIVER = Driver(id="talking-scale", vendor="Exemplar", models=("Talker",), kind="scale", evidence="manual",
+                emits={"weight": ("kg",)}, links=(TcpLink(),), session=Session)
+"""
+CONFIGURATION = """
+[site]
+name = "NORTHCLINIC"
+zone = "America/New_York"
+[store]
+path = "gateway.db"
+[drivers]
+folder = "drivers"
+[inbound]
+listen = "127.0.0.1:{inbound}"
+[destinations.ehr]
+address = "127.0.0.1:{ehr}"
+longest_backoff_s = 0.2
+[devices.scale]
+driver = "talking-scale"
+port = "socket://127.0.0.1:{scale}"
+room = "EXAM3"
+"""
+
+
+@dataclass
+class TalkingScale:
+    """Says another weight every few milliseconds for as long as somebody listens."""
+
+    weight: int = 4000
+    clients: set[asyncio.Task[None]] = field(default_factory=set)
+
+    def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.clients.add(asyncio.create_task(self._talk(writer)))
+
+    async def _talk(self, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(OSError):
+                while not writer.is_closing():
+                    self.weight += 1
+                    writer.write(f"{self.weight / 100:.2f}\n".encode())
+                    await writer.drain()
+                    await asyncio.sleep(0.004)
+        finally:
+            writer.close()
+            with suppress(OSError):
+                await writer.wait_closed()
+
+
+async def _free_port() -> int:
+    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+    port = int(server.sockets[0].getsockname()[1])
+    server.close()
+    await server.wait_closed()
+    return port
+
+
+async def _kill_again_and_again(folder: Path) -> tuple[FakeEhr, set[int]]:
+    """The EHR after the last message has arrived, and every reading that the log said was stored."""
+    dice = random.Random(SEED)
+    logged: set[int] = set()
+
+    def note(event: LogEvent) -> None:
+        if event["event"] == "reading stored":
+            logged.add(event["reading"])
+
+    scale = TalkingScale()
+    device = await asyncio.start_server(scale, "127.0.0.1", 0)
+    inbound = await _free_port()
+    async with FakeEhr(directory=folder / "ehr") as ehr:
+        (folder / "drivers").mkdir()
+        (folder / "drivers" / "talking_scale.py").write_text(DRIVER)
+        (folder / "gateway.toml").write_text(
+            CONFIGURATION.format(inbound=inbound, ehr=ehr.port, scale=device.sockets[0].getsockname()[1])
+        )
+        gateway = GatewayProcess(folder / "gateway.toml", note)
+        await gateway.start()
+        await send(_arrival(), "127.0.0.1", inbound)
+        for _ in range(KILLS):
+            await asyncio.sleep(dice.uniform(0.0, 0.5))
+            await gateway.kill()
+            await gateway.start()
+        await ehr.wait_for(len(ehr.received) + 1, timeout_s=60)
+        device.close()
+        for client in scale.clients:
+            client.cancel()
+        await asyncio.gather(*scale.clients, return_exceptions=True)
+        async with asyncio.timeout(60):
+            await until(lambda: not _unsettled(folder))
+        await gateway.stop()
+        return ehr, logged
+
+
+def _arrival() -> bytes:
+    now = datetime.now(UTC)
+    alma = Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA")
+    encounter = Encounter(room="EXAM3", patient=alma, opened_at=now)
+    return adt_a04(encounter, control_id="REG1", sent_at=now)
+
+
+def _unsettled(folder: Path) -> bool:
+    with Database(folder / "gateway.db") as database:
+        return bool(database.do(outbox.unsettled))
+
+
+def test_every_accepted_reading_arrives_and_a_repeated_message_is_the_same(tmp_path: Path):
+    ehr, logged = asyncio.run(_kill_again_and_again(tmp_path))
+    with Database(tmp_path / "gateway.db") as database:
+        stored = database.do(readings.since)
+        messages = [m for r in stored for m in database.do(lambda db, r=r: outbox.of_reading(db, r.id))]  # type: ignore[misc] # lambda default
+    received = {message.control_id: message.encode() for message in ehr.received}
+    assert len(stored) >= KILLS
+    assert logged <= {reading.id for reading in stored}
+    assert len(messages) == len(stored)
+    assert {m.control_id: m.body for m in messages} == received
+    assert ehr.conflicts == ()
+    weights = [message.get("OBX-5") for message in ehr.received]
+    assert weights == [f"{reading.reading.value('weight'):f}" for reading in stored]
