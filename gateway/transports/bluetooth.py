@@ -18,7 +18,7 @@ import contextlib
 import re
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -119,10 +119,20 @@ class SystemRadio:
 
 
 class Lookout:
-    """Somebody who waits for devices: sightings that fit, or the loss of the adapter."""
+    """Somebody who waits for devices: sightings that fit, or the loss of the adapter.
 
-    def __init__(self, wanted: Callable[[Sighting], bool]) -> None:
+    After `silence_s` without one that fits, and after each such time again, `silent` is called.
+    """
+
+    def __init__(
+        self,
+        wanted: Callable[[Sighting], bool],
+        silence_s: float,
+        silent: Callable[[], Awaitable[None]],
+    ) -> None:
         self._wanted = wanted
+        self._silence_s = silence_s
+        self._silent = silent
         self._seen: deque[Sighting] = deque(maxlen=_SIGHTINGS_WAITING)
         self._loss: TransportError | None = None
         self._news = asyncio.Event()
@@ -150,7 +160,10 @@ class Lookout:
         """
         while not self._seen and self._loss is None:
             self._news.clear()
-            await self._news.wait()
+            try:
+                await asyncio.wait_for(self._news.wait(), self._silence_s)
+            except TimeoutError:
+                await self._silent()
         if self._loss is not None:
             raise self._loss
         return self._seen.popleft()
@@ -163,10 +176,15 @@ class BluetoothAdapter:
     ----------
     radio : Radio, optional
         The system's default adapter where none is given.
+    silence_s : float
+        When nothing at all was heard for so long, the scan is begun anew: a scan of BlueZ's may go on in
+        name only, and in a clinic something always advertises.
     """
 
-    def __init__(self, radio: Radio | None = None) -> None:
+    def __init__(self, radio: Radio | None = None, silence_s: float = 300.0) -> None:
         self._radio = radio or SystemRadio()
+        self._silence_s = silence_s
+        self._heard_at = 0.0
         self._lookouts: set[Lookout] = set()
         self._clients: set[BleakClient] = set()
         self._scanner: BleakScanner | None = None
@@ -186,14 +204,16 @@ class BluetoothAdapter:
         TransportError
             There is no adapter, or it is off.
         """
-        lookout = Lookout(wanted)
+        lookout = Lookout(wanted, self._silence_s, self._scan_anew_if_silent)
         self._lookouts.add(lookout)
         try:
-            await self._work_as_needed()
+            async with self._switching:
+                if self._scanner is None:
+                    await self._start()
             yield lookout
         finally:
             self._lookouts.discard(lookout)
-            await self._work_as_needed()
+            await self._rest_if_unneeded()
 
     async def connect(self, device: BLEDevice, gone: Callable[[], None]) -> BleakClient:
         """A connected client whose services are known, to be given back by `hang_up`.
@@ -226,19 +246,31 @@ class BluetoothAdapter:
             async with asyncio.timeout(_DISCONNECT_S):
                 await client.disconnect()
         self._clients.discard(client)
-        await self._work_as_needed()
+        await self._rest_if_unneeded()
 
-    async def _work_as_needed(self) -> None:
-        """Scan while anybody looks out; be on while anybody looks out or is connected."""
+    async def _rest_if_unneeded(self) -> None:
+        """Scan only while anybody looks out; be on only while anybody looks out or is connected."""
         async with self._switching:
-            if self._lookouts and self._scanner is None:
-                await self._start()
-            elif not self._lookouts and self._scanner is not None:
-                scanner, self._scanner = self._scanner, None
-                with contextlib.suppress(*_FAILURES):
-                    await scanner.stop()
+            if not self._lookouts:
+                await self._stop()
             if not self._lookouts and not self._clients:
                 await self._radio.power_off()
+
+    async def _scan_anew_if_silent(self) -> None:
+        async with self._switching:
+            if time.monotonic() - self._heard_at < self._silence_s:
+                return
+            await self._stop()
+            try:
+                await self._start()
+            except TransportError as error:
+                self._give_up(error)
+
+    async def _stop(self) -> None:
+        scanner, self._scanner = self._scanner, None
+        if scanner is not None:
+            with contextlib.suppress(*_FAILURES):
+                await scanner.stop()
 
     async def _start(self) -> None:
         await self._radio.power_on(self._lost)
@@ -250,8 +282,10 @@ class BluetoothAdapter:
                 f"{self.name}: cannot scan, {_plain(error)}; check that the adapter is plugged in and on"
             ) from error
         self._scanner = scanner
+        self._heard_at = time.monotonic()
 
     def _seen(self, device: BLEDevice, advertised: AdvertisementData) -> None:
+        self._heard_at = time.monotonic()
         sighting = Sighting(
             device,
             advertised.local_name or device.name,
@@ -263,8 +297,11 @@ class BluetoothAdapter:
 
     def _lost(self) -> None:
         self._scanner = None
+        self._give_up(TransportError(f"{self.name}: gone; check that it is plugged in and on"))
+
+    def _give_up(self, loss: TransportError) -> None:
         for lookout in self._lookouts:
-            lookout.give_up(TransportError(f"{self.name}: gone; check that it is plugged in and on"))
+            lookout.give_up(loss)
 
 
 class BleConnection:

@@ -246,6 +246,8 @@ class HciClient(BaseBleakClient):
             connecting.cancel()
         self._connection = connection
         connection.on(Connection.EVENT_DISCONNECTION, self._lost)
+        if device.connections.get(connection.handle) is not connection:
+            self._lost(0)  # it was already over when we could listen for that
         peer = Peer(connection)
         with contextlib.suppress(BleakGATTProtocolError):
             await self._ask(peer.request_mtu(_MTU))

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
+from bleak import BleakScanner
+from bleak.backends.scanner import AdvertisementDataCallback
 
 from gateway.drivers import BleLink
 from gateway.errors import StoreError, TransportError
@@ -413,5 +415,77 @@ def test_devices_that_wake_together_are_all_served_over_one_adapter() -> None:
             for cuff in cuffs:
                 await cuff.advertise()
             assert await asyncio.gather(*measured) == [name.encode() for name in names]
+
+    asyncio.run(run())
+
+
+def test_a_scan_that_hears_nothing_at_all_is_begun_anew() -> None:
+    class CountedRadio(HciRadio):
+        scans = 0
+        third = asyncio.Event()
+
+        def scanner(self, seen: AdvertisementDataCallback) -> BleakScanner:
+            self.scans += 1
+            if self.scans == 3:
+                self.third.set()
+            return super().scanner(seen)
+
+    async def run() -> None:
+        async with BluetoothRoom() as room:
+            cuff = await room.add(CUFF)
+            radio = CountedRadio(f"tcp-client:127.0.0.1:{room.port}")
+            adapter = BluetoothAdapter(radio, silence_s=0.05)
+            opening = asyncio.ensure_future(BleTransport("ble://", "", LINK, adapter).open())
+            await radio.third.wait()
+            await cuff.advertise()
+            await (await opening).close()
+
+    asyncio.run(run())
+
+
+def test_closing_one_connection_says_nothing_of_an_adapter_that_others_wait_for() -> None:
+    async def run() -> None:
+        async with room_with() as (room, _):
+            gateway = transport(room)
+            connection = await gateway.open()
+            waiting = BleTransport("ble://OTHER", "OTHER", LINK, gateway.adapter)
+            opening = asyncio.ensure_future(waiting.open())
+            await asyncio.wait({opening}, timeout=0.05)
+            await room.close()
+            with pytest.raises(TransportError):
+                await opening
+            await connection.close()
+
+    asyncio.run(run())
+
+
+def test_a_device_that_comes_back_under_another_address_is_known_by_its_name() -> None:
+    async def run() -> None:
+        async with room_with() as (room, cuff):
+            waiting = transport(room)
+            first = await waiting.open()
+            await cuff.power_off()
+            assert await first.receive() is None
+            await first.close()
+            moved = await room.add(PeripheralPlan(CUFF.name, CUFF.services, "F0:F1:F2:F3:F4:99"))
+            await moved.advertise()
+            second = await waiting.open()
+            assert second.device.id == "F0:F1:F2:F3:F4:99"
+            await second.close()
+
+    asyncio.run(run())
+
+
+def test_a_device_that_leaves_while_it_is_asked_for_is_waited_for_again() -> None:
+    async def run() -> None:
+        async with room_with() as (room, cuff):
+            waiting = transport(room)
+            opening = asyncio.ensure_future(waiting.open())
+            await cuff.connected()
+            await cuff.disconnect()
+            connection = await opening
+            await connection.read("2A08")
+            assert (await received(connection)).channel == "2A08"
+            await connection.close()
 
     asyncio.run(run())
