@@ -128,6 +128,7 @@ class Database:
             self._commit(batch)
 
     def _commit(self, batch: list[_Job]) -> None:
+        batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for job in batch:

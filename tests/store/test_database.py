@@ -3,6 +3,7 @@
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,16 @@ def test_a_failing_write_takes_nothing_of_the_others_with_it(database: Database)
     with pytest.raises(ValueError, match="no"):
         failing.result()
     assert database.do(_rows) == ["before", "after"]
+
+
+def test_a_write_that_nobody_waits_for_any_more_does_not_stop_the_others(database: Database):
+    held = threading.Event()
+    database.submit(lambda _: held.wait(10))
+    given_up = database.submit(lambda db: _add(db, "given up"))
+    given_up.cancel()
+    held.set()
+    database.do(lambda db: _add(db, "after"))
+    assert database.do(_rows) == ["after"]
 
 
 def test_what_was_submitted_before_closing_is_written(tmp_path: Path):
