@@ -15,7 +15,7 @@ from gateway.testing import decode as decode_bytes
 
 
 @click.command(
-    epilog='Example: gateway decode mt-sics "53 20 53 20 20 20 20 20 37 32 2E 33 35 20 6B 67 0D 0A"',
+    epilog='Example: gateway decode mt-sics "53 20 53 20 20 20 20 20 20 37 32 2E 33 35 20 6B 67 0D 0A"',
     short_help="what a driver makes of raw bytes",
 )
 @click.argument("driver")
