@@ -158,6 +158,7 @@ class FolderConnection(Stream):
         self._ready: deque[str] = deque()
         self._open_files: dict[str, tuple[Received, Stamp]] = {}
         self._closing = asyncio.Event()
+        self._looking: asyncio.Future[Received | None] | None = None
 
     @property
     def device(self) -> Device:
@@ -165,7 +166,11 @@ class FolderConnection(Stream):
 
     async def receive(self) -> Received | None:
         while not self._closing.is_set():
-            received = await asyncio.to_thread(self._next)
+            # Kept over a cancellation: a file that was read for one who no longer waits is the next one's.
+            self._looking = self._looking or asyncio.ensure_future(asyncio.to_thread(self._next))
+            await asyncio.wait((self._looking,))
+            looked, self._looking = self._looking, None
+            received = looked.result()
             if received is not None:
                 return received
             with contextlib.suppress(TimeoutError):
@@ -190,6 +195,8 @@ class FolderConnection(Stream):
 
     async def close(self) -> None:
         self._closing.set()
+        if self._looking is not None:
+            await asyncio.gather(self._looking, return_exceptions=True)
 
     def _next(self) -> Received | None:
         if not self._ready:

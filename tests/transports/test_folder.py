@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.errors import TransportError
 from gateway.transports.contract import Received
@@ -75,6 +77,19 @@ def test_an_empty_file_is_given_far_longer() -> None:
     assert settling.look(empty, now=0.0) == []
     assert settling.look(empty, now=29.0) == []
     assert settling.look(empty, now=30.0) == ["a.scp"]
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 3)), min_size=1))
+def test_a_file_is_given_out_only_as_it_stood_for_the_whole_settling_time(
+    looks: list[tuple[int, int]],
+) -> None:
+    settling, now, last_change, before = Settling(settle_s=2.0), 0.0, 0.0, None
+    for content, pause in looks:
+        now += pause
+        if content != before:
+            last_change, before = now, content
+        ready = settling.look({"a.scp": Stamp(content, 1, 1)}, now)
+        assert (ready == ["a.scp"]) == (now - last_change >= 2.0)
 
 
 @pytest.mark.parametrize(
@@ -237,6 +252,17 @@ def test_closing_ends_a_receive_that_waits(tmp_path: Path) -> None:
         await asyncio.sleep(0)
         await connection.close()
         assert await waiting is None
+
+    watching(tmp_path, scenario)
+
+
+def test_a_file_that_was_read_for_one_who_no_longer_waits_is_not_lost(tmp_path: Path) -> None:
+    async def scenario(connection: FolderConnection) -> None:
+        (tmp_path / "ekg0001.scp").write_bytes(b"ekg")
+        impatient = asyncio.ensure_future(connection.receive())
+        await asyncio.sleep(0)
+        impatient.cancel()
+        assert (await next_file(connection)).data == b"ekg"
 
     watching(tmp_path, scenario)
 

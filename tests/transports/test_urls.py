@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink, UsbLink
 from gateway.errors import ConfigError
@@ -106,3 +108,16 @@ def test_a_port_that_stands_for_nothing_is_refused_with_what_to_write(
     assert problem.fix.startswith(fix)
     with pytest.raises(ConfigError):
         open_transport(url, links)
+
+
+@given(
+    st.sampled_from(["", "socket://", "rfc2217://", "ble://", "usb://", "folder://", "x://"]),
+    st.text(),
+)
+def test_a_port_is_either_opened_or_refused_with_a_reason(scheme: str, rest: str) -> None:
+    url = scheme + rest
+    if check_url(url, EVERY) is None:
+        assert open_transport(url, EVERY).url == url
+    else:
+        with pytest.raises(ConfigError):
+            open_transport(url, EVERY)
