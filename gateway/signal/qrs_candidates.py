@@ -29,8 +29,9 @@ class Candidates(NamedTuple):
         Counted from the first sample fed, at its rate.
     levels : (k,) array
         Natural logarithm of the energy's root mean square in mV.
-    shapes : (k, w, 3) array
-        The signal around each, of zero mean and unit norm: one working sample early, in time, and late.
+    shapes : (k, 3, w) array
+        The signal around each at the working rate: one sample early, in time, and one late. That in time is
+        of zero mean and unit norm.
     """
 
     samples: NDArray[np.int64]
@@ -71,6 +72,7 @@ class QrsCandidates:
         self._raw = np.empty(0)
         self._slow = np.empty(0)
         self._slow_start = -self._reach
+        self._none = Candidates(np.empty(0, np.int64), np.empty(0), np.empty((0, 3, self.shape_length)))
 
     def feed(self, block: NDArray[np.float64]) -> Candidates:
         """Candidates that `block`, not empty, completes; its first sample stands for all before the start."""
@@ -89,21 +91,22 @@ class QrsCandidates:
         start, self._slow_start = self._slow_start + self._reach, self._slow_start + count
         self._slow = slow[len(slow) - min(len(slow), 2 * self._reach) :]
         if not count:
-            return self._candidates(slow, np.empty(0, np.int64), np.empty(0), start)
+            return self._none
         energy = _symmetric_fir(_symmetric_fir(slow, self._qrs) ** 2, self._mean)
         before, middle = energy[self._near - 1 : -self._near - 1], energy[self._near : -self._near]
         highest = _sliding_maximum(energy, 2 * self._near + 1)
         at = np.flatnonzero((middle == highest) & (middle > before) & (middle > _FLAT_MV**2))
-        return self._candidates(slow, at, middle[at], start)
+        return self._candidates(slow, at, middle[at], start) if len(at) else self._none
 
     def _candidates(
         self, slow: NDArray[np.float64], at: NDArray[np.int64], energy: NDArray[np.float64], start: int
     ) -> Candidates:
-        around = slow[(at + self._reach)[:, np.newaxis] + self._around]
-        shapes = np.stack([around[:, lag : lag + self.shape_length] for lag in range(3)], axis=2)
-        shapes -= shapes.mean(axis=1, keepdims=True)
-        shapes /= np.sqrt((shapes**2).sum(axis=1, keepdims=True)) + _FLAT_MV
-        return Candidates((start + at) * self._factor, 0.5 * np.log(energy), shapes)
+        shapes = slow[(at + self._reach)[:, np.newaxis] + self._around]
+        in_time = shapes[:, 1:-1]
+        shapes -= in_time.mean(axis=1, keepdims=True)
+        shapes /= np.sqrt(np.einsum("ij,ij->i", in_time, in_time))[:, np.newaxis] + _FLAT_MV
+        lagged = np.lib.stride_tricks.sliding_window_view(shapes, self.shape_length, axis=1)
+        return Candidates((start + at) * self._factor, 0.5 * np.log(energy), lagged)
 
 
 def _gaussian_second_derivative(sigma: float) -> NDArray[np.float64]:

@@ -1,15 +1,16 @@
 """Which candidates are beats: evidence that follows the heart, weighed in one pass over the candidates.
 
 Each candidate has log odds of being a beat: from its level against the last beats, from its level against
-what was not a beat, and from its likeness to the last beats. A pair of neighbouring beats is judged by its
+what was not a beat, and from its likeness to the last beats. Two neighbouring beats are judged by their
 interval against the usual one. Three ways lead to a decision:
 
-- as strong as the last beats, on time and clear of the noise: a beat, at once;
-- clearly a beat, but not like that: a beat, unless something larger follows (it was a P wave);
-- possible: decided with the next certain beat, or when one is overdue, as the set of beats between
-  them with the best sum of evidence (Viterbi's algorithm over few candidates).
+- in a steady rhythm, as strong as the last beats, on time and clear of the rest: a beat, at once;
+- otherwise certain: a beat, unless something larger follows (then it was a P wave);
+- possible: decided with the next certain beat, or when one is overdue, as the set of beats between the
+  two with the best sum of evidence (Viterbi's algorithm over few candidates).
 
-The nine weights were fitted by cross-validation over the records of the MIT-BIH Arrhythmia Database.
+The weights were fitted and cross-validated over the records of the MIT-BIH Arrhythmia Database, as they are
+and with the muscle and electrode noise of its Noise Stress Test Database.
 """
 
 from collections import deque
@@ -27,11 +28,11 @@ _BY_LEVEL = 3.424
 _BY_CLEARANCE = 2.5
 _MOST_CLEARANCE = 3.0
 _BY_LIKENESS = 3.239
-# Log odds that are lost with an interval unlike the usual one, by its log ratio.
+# Log odds lost with an interval unlike the usual one, by its log ratio.
 _BY_EARLINESS = 2.268
 _BY_LATENESS = 2.444
 _MOST_LATENESS = 1.493
-# A T wave stands in the shadow of its QRS: what is lost by log ratio to it, at the refractory period.
+# A T wave stands in the shadow of its QRS: log odds lost by log ratio to it, at the refractory period.
 _BY_SHADOW = 9.769
 _SHADOW_S = 0.34
 _REFRACTORY_S = 0.2
@@ -52,6 +53,7 @@ _LONGEST_INTERVAL_S = 3.0
 _FIRST_CLEARANCE = 2.0
 _FIRST_LIKENESS = 0.9
 _BEATS_TO_COMPARE = 3
+_BEATS_REMEMBERED = 6
 _MOST_POSSIBLE = 12
 
 
@@ -59,7 +61,6 @@ class Weighed(NamedTuple):
     """A candidate with its log odds of being a beat."""
 
     sample: int
-    at: float
     level: float
     shape: NDArray[np.float64]
     log_odds: float
@@ -91,13 +92,19 @@ class BeatDecision:
     """
 
     def __init__(self, sample_rate_hz: float, shape_length: int) -> None:
-        self._rate = sample_rate_hz
+        self._refractory = _REFRACTORY_S * sample_rate_hz
+        self._shadow_time = _SHADOW_S * sample_rate_hz
+        self._p_wave = _P_WAVE_S * sample_rate_hz
+        self._shortest = _SHORTEST_INTERVAL_S * sample_rate_hz
+        self._longest = _LONGEST_INTERVAL_S * sample_rate_hz
+        self._learning_time = _LEARNING_S * sample_rate_hz
         self._learning: list[Weighed] | None = []
         self._beat_level = _Recent(5, -inf)
         self._other_level = _Recent(9, -inf)
-        self._interval = _Recent(9, _USUAL_INTERVAL_S)
-        self._shapes = np.zeros((6, shape_length))
+        self._interval = _Recent(9, _USUAL_INTERVAL_S * sample_rate_hz)
+        self._shapes = np.zeros((_BEATS_REMEMBERED, shape_length))
         self._beats = 0
+        self._steady = False
         self._last: Weighed | None = None
         self._certain: Weighed | None = None
         self._possible: list[Weighed] = []
@@ -105,28 +112,26 @@ class BeatDecision:
 
     def feed(self, candidates: Candidates, until: int) -> list[Weighed]:
         """Beats that `candidates` confirm, and that none other follows up to sample `until`."""
-        for sample, at, level, shape in zip(
-            candidates.samples.tolist(),
-            (candidates.samples / self._rate).tolist(),
-            candidates.levels.tolist(),
-            candidates.shapes,
-            strict=True,
-        ):
-            if self._learning is None:
-                self._advance(at)
-                self._weigh(sample, at, level, shape)
-            else:
-                self._learn(Weighed(sample, at, level, shape, 0.0))
+        samples, levels = candidates.samples.tolist(), candidates.levels.tolist()
+        for sample, level, shape in zip(samples, levels, candidates.shapes, strict=True):
+            if self._learning is not None:
+                self._learn(sample)
+            if self._learning is not None:
+                self._learning.append(Weighed(sample, level, shape, 0.0))
+                continue
+            if self._certain is not None or self._possible:
+                self._advance(sample)
+            self._weigh(sample, level, shape)
+        if self._learning is not None:
+            self._learn(until)
         if self._learning is None:
-            self._advance(until / self._rate)
-        elif self._learning and until / self._rate > self._learning[0].at + _LEARNING_S:
-            self._finish_learning()
+            self._advance(until)
         return self._beats_taken()
 
     def flush(self) -> list[Weighed]:
         """The beats among all that is left."""
-        if self._learning:
-            self._finish_learning()
+        if self._learning is not None:
+            self._learn(inf)
         self._advance(inf)
         return self._beats_taken()
 
@@ -134,27 +139,21 @@ class BeatDecision:
         taken, self._taken = self._taken, []
         return taken
 
-    def _learn(self, candidate: Weighed) -> None:
-        assert self._learning is not None
-        if self._learning and candidate.at > self._learning[0].at + _LEARNING_S:
-            self._finish_learning()
-            self._advance(candidate.at)
-            self._weigh(candidate.sample, candidate.at, candidate.level, candidate.shape)
-        else:
-            self._learning.append(candidate)
-
-    def _finish_learning(self) -> None:
-        """The second highest level is a beat's, for the highest may be an artefact."""
-        learnt, self._learning = self._learning or [], None
+    def _learn(self, now: float) -> None:
+        """With enough candidates, weigh them: the second highest level is a beat's, the highest perhaps noise."""
+        learnt = self._learning
+        if not learnt or now <= learnt[0].sample + self._learning_time:
+            return
+        self._learning = None
         self._beat_level.add(sorted(candidate.level for candidate in learnt)[-2:][0])
         self._other_level.median = self._beat_level.median - _FIRST_CLEARANCE
-        for candidate in learnt:
-            self._advance(candidate.at)
-            self._weigh(candidate.sample, candidate.at, candidate.level, candidate.shape)
+        for sample, level, shape, _ in learnt:
+            self._advance(sample)
+            self._weigh(sample, level, shape)
 
     def _advance(self, now: float) -> None:
-        """Decide what has waited long enough by `now`."""
-        if self._certain is not None and now > self._certain.at + _P_WAVE_S:
+        """Decide what has waited long enough by sample `now`."""
+        if self._certain is not None and now > self._certain.sample + self._p_wave:
             self._decide(self._certain)
             self._certain = None
         if self._possible and self._certain is None:
@@ -163,59 +162,62 @@ class BeatDecision:
                 self._decide_overdue(overdue)
 
     def _overdue(self) -> float:
-        waited = self._possible[-1].at + _P_WAVE_S
+        waited = self._possible[-1].sample + self._p_wave
         if self._last is None:
-            return waited + _LEARNING_S
-        return max(waited, self._last.at + _OVERDUE * max(self._interval.median, _SHORTEST_INTERVAL_S))
+            return waited + self._learning_time
+        return max(waited, self._last.sample + _OVERDUE * max(self._interval.median, self._shortest))
 
-    def _weigh(self, sample: int, at: float, level: float, shape: NDArray[np.float64]) -> None:
+    def _weigh(self, sample: int, level: float, shape: NDArray[np.float64]) -> None:
         before = self._certain or self._last
-        interval = at - before.at if before is not None else self._interval.median
+        usual = self._interval.median
+        interval = sample - before.sample if before is not None else usual
+        if interval < self._refractory and self._certain is None:
+            return
         above = level - self._beat_level.median
         clearance = level - self._other_level.median
+        lateness = log(interval / usual)
         odds = _PRIOR + _BY_LEVEL * above + _BY_CLEARANCE * min(clearance, _MOST_CLEARANCE)
-        if self._certain is None:
-            if interval < _REFRACTORY_S:
-                return
-            if odds + _BY_LIKENESS <= _POSSIBLE:
-                self._other_level.add(level)
-                return
-        lateness = log(interval / self._interval.median)
-        if (
-            self._certain is None
-            and before is not None
+        if self._certain is not None:
+            odds += _BY_LIKENESS * self._likeness(shape)
+            self._weigh_after(self._certain, Weighed(sample, level, shape, odds))
+        elif (
+            self._steady
             and -_STEADY_INTERVAL < lateness < _STEADY_INTERVAL
             and -_STEADY_LEVEL < above < _STEADY_LEVEL
             and clearance > _STEADY_CLEARANCE
         ):
-            self._decide(Weighed(sample, at, level, shape, odds + _BY_LIKENESS))
-            return
-        candidate = Weighed(sample, at, level, shape, odds + _BY_LIKENESS * self._likeness(shape))
-        if self._certain is not None:
-            self._weigh_after_certain(candidate, self._certain)
-        elif candidate.log_odds + 2 * _early(lateness) - _shadow(interval, before, level) > _CERTAIN:
-            self._certain = candidate
-        elif candidate.log_odds > _POSSIBLE:
-            self._possible.append(candidate)
-            if len(self._possible) > _MOST_POSSIBLE:
-                self._decide_overdue(at)
-        else:
+            self._decide(Weighed(sample, level, shape, odds + _BY_LIKENESS))
+        elif odds + _BY_LIKENESS + _BY_EARLINESS * min(lateness, 0.0) <= _POSSIBLE:
             self._other_level.add(level)
+        else:
+            odds += _BY_LIKENESS * self._likeness(shape)
+            against = -2 * _BY_EARLINESS * min(lateness, 0.0) + self._shadow(interval, before, level)
+            self._wait(Weighed(sample, level, shape, odds), against)
 
     def _likeness(self, shape: NDArray[np.float64]) -> float:
         """Correlation with that of the last beats which is most alike."""
         if self._beats < _BEATS_TO_COMPARE:
             return _FIRST_LIKENESS
-        return max(0.0, *(self._shapes @ shape).ravel().tolist())
+        return max(0.0, *(self._shapes @ shape.T).ravel().tolist())
 
-    def _weigh_after_certain(self, candidate: Weighed, certain: Weighed) -> None:
+    def _weigh_after(self, certain: Weighed, candidate: Weighed) -> None:
         if candidate.log_odds > certain.log_odds:
             self._possible.append(certain)
             self._certain = candidate
-        elif candidate.log_odds > _POSSIBLE and candidate.at - certain.at >= _REFRACTORY_S:
+        elif candidate.log_odds > _POSSIBLE and candidate.sample - certain.sample >= self._refractory:
             self._decide(certain)
             self._certain = None
             self._possible.append(candidate)
+
+    def _wait(self, candidate: Weighed, against: float) -> None:
+        if candidate.log_odds - against > _CERTAIN:
+            self._certain = candidate
+        elif candidate.log_odds > _POSSIBLE:
+            self._possible.append(candidate)
+            if len(self._possible) > _MOST_POSSIBLE:
+                self._decide_overdue(candidate.sample)
+        else:
+            self._other_level.add(candidate.level)
 
     def _decide(self, beat: Weighed) -> None:
         """Take `beat`, and of the possible ones before it those that fit best."""
@@ -226,13 +228,14 @@ class BeatDecision:
         self._settle(nodes, self._best_paths(nodes), len(nodes) - 1)
 
     def _decide_overdue(self, end: float) -> None:
-        """Take those of the possible ones that fit best when no beat follows up to `end`."""
+        """Take those of the possible ones that fit best when no beat follows up to sample `end`."""
         nodes = self._possible
         paths = self._best_paths(nodes)
         usual = self._interval.median
-        last, best = -1, self._fit(max(end - self._last.at, _REFRACTORY_S)) if self._last is not None else 0.0
+        best = 0.0 if self._last is None else self._fit(max(end - self._last.sample, self._refractory))
+        last = -1
         for i, (score, _) in enumerate(paths):
-            total = score + self._fit(max(end - nodes[i].at, usual))
+            total = score + self._fit(max(end - nodes[i].sample, usual))
             if total > best:
                 last, best = i, total
         self._settle(nodes, paths, last)
@@ -262,10 +265,13 @@ class BeatDecision:
                 self._other_level.add(node.level)
 
     def _take(self, beat: Weighed) -> None:
-        if self._last is not None and beat.at - self._last.at < _LONGEST_INTERVAL_S:
-            self._interval.add(beat.at - self._last.at)
+        if self._last is not None:
+            interval = beat.sample - self._last.sample
+            self._steady = abs(interval - self._interval.median) < _STEADY_INTERVAL * self._interval.median
+            if interval < self._longest:
+                self._interval.add(interval)
         self._beat_level.add(beat.level)
-        self._shapes[self._beats % len(self._shapes)] = beat.shape[:, 1]
+        self._shapes[self._beats % _BEATS_REMEMBERED] = beat.shape[1]
         self._beats += 1
         self._last = beat
         self._taken.append(beat)
@@ -273,21 +279,19 @@ class BeatDecision:
     def _follows(self, before: Weighed | None, after: Weighed) -> float:
         if before is None:
             return 0.0
-        interval = after.at - before.at
-        if interval < _REFRACTORY_S:
+        interval = after.sample - before.sample
+        if interval < self._refractory:
             return -inf
-        return self._fit(interval) - _shadow(interval, before, after.level)
+        return self._fit(interval) - self._shadow(interval, before, after.level)
 
     def _fit(self, interval: float) -> float:
         lateness = log(interval / self._interval.median)
-        return _early(lateness) - _BY_LATENESS * min(max(lateness, 0.0), _MOST_LATENESS)
+        if lateness < 0:
+            return _BY_EARLINESS * lateness
+        return -_BY_LATENESS * min(lateness, _MOST_LATENESS)
 
-
-def _early(lateness: float) -> float:
-    return _BY_EARLINESS * min(lateness, 0.0)
-
-
-def _shadow(interval: float, before: Weighed | None, level: float) -> float:
-    if before is None or interval >= _SHADOW_S:
-        return 0.0
-    return _BY_SHADOW * max(0.0, before.level - level) * (_SHADOW_S - interval) / (_SHADOW_S - _REFRACTORY_S)
+    def _shadow(self, interval: float, before: Weighed | None, level: float) -> float:
+        if before is None or interval >= self._shadow_time or before.level <= level:
+            return 0.0
+        nearness = (self._shadow_time - interval) / (self._shadow_time - self._refractory)
+        return _BY_SHADOW * (before.level - level) * nearness
