@@ -4,13 +4,14 @@ Original mode knows AA, AE and AR; enhanced mode, which a sender asks for in MSH
 CR for "stored" before any of them (HL7 v2.5.1 chapter 2, section 2.9).
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from gateway.errors import Hl7Error
 from gateway.hl7.building import Field, SegmentValues, build
-from gateway.hl7.message import Message
+from gateway.hl7.message import Message, Segment, parse
 from gateway.hl7.timestamps import hl7_time
 
 Outcome = Literal["accepted", "error", "refused", "committed", "mismatch", "silence"]
@@ -58,7 +59,7 @@ class Acknowledgement:
     control_id : str
         MSA-2: the message that is meant.
     reason : str
-        Error code and text, from ERR or MSA-3.
+        Where, error code and text, from every ERR and MSA-3, and no more than that; cut at 200 characters.
     """
 
     code: str
@@ -139,7 +140,7 @@ def judge(
 def build_acknowledgement(
     message: Message, result: Result, *, control_id: str, at: datetime, refusal: Refusal | None = None
 ) -> bytes:
-    """The answer to `message`, in its version, its mode and its character set.
+    """The answer to `message`, in its version and its mode.
 
     Parameters
     ----------
@@ -151,39 +152,55 @@ def build_acknowledgement(
     refusal : Refusal, optional
     """
     header = message.header
-    enhanced = bool(header.get(15) or header.get(16))
     version = header.get(12) or "2.5.1"
-    return _answer(
-        code=_CODES[result][enhanced],
-        acknowledged=message.control_id,
-        version=version,
-        sender=(header.get(5), header.get(6)),
-        receiver=(header.get(3), header.get(4)),
-        trigger=message.trigger,
-        processing=header.get(11) or "P",
-        control_id=control_id,
-        at=at,
-        refusal=refusal,
-    )
+    old = _is_before_v25(version)
+    answer: list[SegmentValues] = [
+        (
+            "MSH",
+            {
+                3: header.get(5),
+                4: header.get(6),
+                5: header.get(3),
+                6: header.get(4),
+                7: hl7_time(at),
+                9: ("ACK", message.trigger, "" if old else "ACK"),
+                10: control_id,
+                11: header.get(11) or "P",
+                12: version,
+                18: "UNICODE UTF-8",
+            },
+        ),
+        (
+            "MSA",
+            {
+                1: _CODES[result][_wants_commit(header)],
+                2: message.control_id,
+                3: refusal.text if refusal and old else "",
+            },
+        ),
+    ]
+    if refusal is not None:
+        answer.append(_err_v23(refusal) if old else _err(refusal))
+    return build(answer)
 
 
 def refuse_unreadable(data: bytes, refusal: Refusal, *, control_id: str, at: datetime) -> bytes:
-    """The answer to bytes that could not be parsed; it names the message if its MSH-10 can be seen at all."""
-    first = data.replace(b"\n", b"\r").split(b"\r", 1)[0].decode("ascii", errors="replace")
-    fields = first.split(first[3]) if first.startswith("MSH") and len(first) > 3 else []
-    acknowledged = fields[9] if len(fields) > 9 and "\ufffd" not in fields[9] else ""
-    return _answer(
-        code="AR",
-        acknowledged=acknowledged,
-        version="2.5.1",
-        sender=("", ""),
-        receiver=("", ""),
-        trigger="",
-        processing="P",
-        control_id=control_id,
-        at=at,
-        refusal=refusal,
-    )
+    """The answer to bytes that could not be parsed: as to a message, if as much as its MSH can be read."""
+    first = re.split(rb"[\r\n]", data, maxsplit=1)[0].decode("ascii", errors="replace").replace("\ufffd", "?")
+    try:
+        header = parse(first[3:4].join(first.split(first[3:4])[:12]).encode() if first[3:4] else b"")
+    except Hl7Error:
+        header = parse(_NOTHING_READ)
+    return build_acknowledgement(header, "reject", control_id=control_id, at=at, refusal=refusal)
+
+
+_NOTHING_READ = b"MSH|^~\\&|||||||||P|2.5.1\r"
+
+
+def _wants_commit(header: Segment) -> bool:
+    """Enhanced mode with an accept acknowledgement; an application one alone has the original codes."""
+    accept, application = header.get(15), header.get(16)
+    return accept not in ("", "NE") or (accept == "NE" and application == "NE")
 
 
 def _names(stated: str, control_id: str, match: Match) -> bool:
@@ -193,58 +210,35 @@ def _names(stated: str, control_id: str, match: Match) -> bool:
 
 
 def _reason(message: Message) -> str:
-    parts = [message.get("ERR-3.1"), message.get("ERR-8") or message.get("ERR-3.2")]
-    if not any(parts):
-        parts = [message.get("ERR-1.4"), message.get("MSA-3")]
-    return " ".join(filter(None, parts))[:_LONGEST_REASON]
+    errors = [segment for segment in message.segments if segment.name == "ERR"]
+    parts = [message.get("MSA-3"), *(_err_text(error) for error in errors)]
+    return "; ".join(filter(None, parts))[:_LONGEST_REASON]
 
 
-def _answer(
-    *,
-    code: str,
-    acknowledged: str,
-    version: str,
-    sender: tuple[str, str],
-    receiver: tuple[str, str],
-    trigger: str,
-    processing: str,
-    control_id: str,
-    at: datetime,
-    refusal: Refusal | None,
-) -> bytes:
-    old = _number(version) < (2, 5)
-    kind: Field = ("ACK", trigger) if old else ("ACK", trigger, "ACK")
-    header: SegmentValues = (
-        "MSH",
-        {
-            3: sender[0],
-            4: sender[1],
-            5: receiver[0],
-            6: receiver[1],
-            7: hl7_time(at),
-            9: kind,
-            10: control_id,
-            11: processing,
-            12: version,
-            18: "UNICODE UTF-8",
-        },
-    )
-    segments: list[SegmentValues] = [header]
-    segments.append(("MSA", {1: code, 2: acknowledged, 3: refusal.text if refusal and old else ""}))
-    if refusal is not None:
-        segments.append(_err_v23(refusal) if old else _err(refusal))
-    return build(segments)
+def _err_text(error: Segment) -> str:
+    """Place, code and text of an ERR of either form."""
+    if error.get(3) or error.get(8) or error.get(2):
+        place = (error.get(2), error.get(2, component=3))
+        said = (error.get(3), error.get(8) or error.get(3, component=2))
+    else:
+        place = (error.get(1), error.get(1, component=3))
+        said = (error.get(1, component=4), error.get(1, component=4, subcomponent=2))
+    return " ".join(filter(None, ("-".join(filter(None, place)), *said)))
 
 
 def _err_v23(refusal: Refusal) -> SegmentValues:
-    return ("ERR", {1: (refusal.segment, "1", str(refusal.field or ""), str(refusal.code))})
+    coded = (str(refusal.code), ERROR_TEXTS.get(refusal.code, ""), "HL70357")
+    return ("ERR", {1: (*_location(refusal), coded) if refusal.segment else ("", "", "", coded)})
 
 
 def _err(refusal: Refusal) -> SegmentValues:
-    location = (refusal.segment, "1", str(refusal.field or "")) if refusal.segment else ""
-    coded = (str(refusal.code), ERROR_TEXTS.get(refusal.code, ""), "HL70357")
-    return ("ERR", {2: location, 3: coded, 4: "E", 8: refusal.text})
+    coded: Field = (str(refusal.code), ERROR_TEXTS.get(refusal.code, ""), "HL70357")
+    return ("ERR", {2: _location(refusal) if refusal.segment else "", 3: coded, 4: "E", 8: refusal.text})
 
 
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())
+def _location(refusal: Refusal) -> tuple[str, str, str]:
+    return (refusal.segment, "1", str(refusal.field or ""))
+
+
+def _is_before_v25(version: str) -> bool:
+    return re.match(r"2\.[0-4](?:\.|$)", version) is not None

@@ -2,15 +2,17 @@
 
 from datetime import datetime
 
+from gateway.errors import Hl7Error
+
 
 def hl7_time(at: datetime) -> str:
     """`at` to the second, with its offset.
 
     Raises
     ------
-    ValueError
+    Hl7Error
         It has no zone: another system would read it in its own.
     """
     if at.tzinfo is None:
-        raise ValueError("a time without a zone means another hour to every reader")
+        raise Hl7Error("a time without a zone means another hour to every reader")
     return at.strftime("%Y%m%d%H%M%S%z")[:19]
