@@ -4,7 +4,7 @@ import re
 from weakref import WeakValueDictionary
 
 from gateway.errors import TransportError
-from gateway.transports.bluetooth import BluetoothAdapter, Radio, SystemRadio
+from gateway.transports.bluetooth_adapter import BluetoothAdapter, Radio, SystemRadio
 
 _BLUEZ_NAME = re.compile(r"hci\d+")
 _adapters: WeakValueDictionary[str, BluetoothAdapter] = WeakValueDictionary()

@@ -17,7 +17,8 @@ from gateway.testing.virtual_ble import (
     VirtualPeripheral,
     VirtualService,
 )
-from gateway.transports.bluetooth import BleConnection, BleTransport, BluetoothAdapter
+from gateway.transports.bluetooth import BleConnection, BleTransport
+from gateway.transports.bluetooth_adapter import BluetoothAdapter
 from gateway.transports.contract import Keep, Received
 from gateway.transports.hci import HciRadio
 
