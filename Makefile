@@ -28,7 +28,7 @@ bench: $(VENV)/.dev
 
 lock: $(VENV)/.dev
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --no-header --extra dev --output-file requirements.lock pyproject.toml
+	  --no-emit-trusted-host --no-header --extra demo --extra dev --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) var build *.egg-info
@@ -48,5 +48,5 @@ $(VENV)/.demo: pyproject.toml requirements.lock | $(VENV)/bin/python
 	@touch $@
 
 $(VENV)/.dev: pyproject.toml requirements.lock | $(VENV)/bin/python
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev]'
 	@touch $@ $(VENV)/.demo
