@@ -75,9 +75,8 @@ def _print_summary(rows: "tuple[Row, ...]") -> int:
     for heading in ("patient", "control id", "ack"):
         table.add_column(heading, no_wrap=True)
     for row in rows:
-        patient = row.patient.partition("@")[0]
         table.add_row(
-            row.device, str(row.reading_id), row.values, patient, row.control_id, row.acknowledgement
+            row.device, str(row.reading_id), row.values, row.patient, row.control_id, row.acknowledgement
         )
     Console(width=max(Console().width, 100)).print(table)
     faults = [f"{row.device}, reading {row.reading_id}: {fault}" for row in rows for fault in row.faults]
