@@ -32,8 +32,7 @@ class OneLoad:
         weight = reading.value("weight")
         self._unloaded_at(weight)
         if weight == 0:
-            self._candidate = None
-            return ()
+            return self.empty()
         if self._candidate is None or not _alike(self._candidate, reading):
             self._candidate = reading
             return ()
@@ -43,6 +42,11 @@ class OneLoad:
         self._unloaded_at(weight)
         self._candidate = None
         return (Progress("weighing"),) if weight else ()
+
+    def empty(self) -> Events:
+        """The scale holds nothing."""
+        self._candidate = self._reported = None
+        return ()
 
     def silent(self) -> Events:
         """Nothing more came after the last value."""

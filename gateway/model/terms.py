@@ -152,6 +152,7 @@ _RESPIRATION = (
         "150488 MDC_BLD_PERF_INDEX",
         {"%": "0 30"},
     ),
+    _term("spco", "", "", _PERCENT),
     _term("pulse-amplitude-index", "", "150320 MDC_SAT_O2_QUAL", _PERCENT),
     _term(
         "respiration-rate",

@@ -1,0 +1,204 @@
+r"""A&D cuffs on a serial line: TM-2655P and TM-2657P in RB format, and the UA-767 payload.
+
+RB format (function F25 set to 1): STX, fields separated by 0x1E, ETX, perhaps a check character, which is
+not looked at::
+
+    <STX>TM2655P<RS>2403051432<RS>00<RS>00<RS>E00<RS>S124<RS>M 93<RS>D 78<RS>P 66<RS>L180<RS>A 12<ETX>
+
+======  ==========================================================================
+field   content
+======  ==========================================================================
+0       model
+1       ``yymmddhhmm`` and more, local time
+``E``   ``E00`` good, else error
+``S``   systolic, ``M`` mean, ``D`` diastolic, ``P`` pulse: 3 characters, blank-padded
+``L``   pressurisation set value, ``A`` largest pulse amplitude
+======  ==========================================================================
+
+UA-767: ten hexadecimal digits in pairs, ``80``, systolic minus diastolic, diastolic, pulse, mean. Another
+first pair is an error. It has no frame, so that it counts when silence follows. The line may be 2400 or
+9600 baud. All pressures are mmHg. Commands that start a cuff are left out on purpose.
+
+Source: public programs that read the TM-2655P and TM-2657P; payloads of a UA-767PBT logged by its owner.
+The makers' tables were not seen. Evidence: one implementation.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from gateway.codecs.framing import Blocks, Frame
+from gateway.drivers.contract import Driver, Event, Events, Fault, Measured, SerialLink, SetTimer, TcpLink
+from gateway.errors import DecodeError
+from gateway.model import Device, Observation, Reading, rejected
+
+_SEPARATOR = b"\x1e"
+_LONGEST = 160
+_SILENCE_S = 1.0
+_TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?")
+_NUMBER = re.compile(rb" *\d{1,3}")
+_PAYLOAD = re.compile(rb"(?:^|(?<=[^0-9A-Za-z]))([0-9A-F]{10})\s*\Z")
+_BARE_PAYLOAD = re.compile(rb"\s*[0-9A-F]{10}\s*")
+_CHECK_CHARACTERS = 3  # behind ETX: one of its own, CR, LF
+_FIELDS = {
+    b"S": ("systolic", "mm[Hg]"),
+    b"D": ("diastolic", "mm[Hg]"),
+    b"M": ("mean-arterial-pressure", "mm[Hg]"),
+    b"P": ("pulse-rate", "/min"),
+}
+_NEEDED = ("systolic", "diastolic")
+_ERRORS = {
+    "E11": "no pressure at the start",
+    "E12": "pressure not reached in time",
+    "E13": "inflation too fast",
+    "E15": "no pressure at the start",
+    "E21": "deflation too slow",
+    "E22": "deflation too fast",
+    "E23": "excess pressure",
+    "E24": "time limit exceeded",
+    "E42": "pressure insufficient",
+    "E43": "no pulse",
+    "E44": "patient moved",
+    "E45": "diastolic not determined",
+    "E46": "mean not determined",
+    "E48": "systolic not determined",
+    "E61": "pulse not determined",
+    "E63": "out of range",
+}
+
+
+def parse_rb(frame: bytes) -> Reading:
+    """The reading in one RB frame, STX and ETX included.
+
+    Raises
+    ------
+    DecodeError
+        A field is missing or has no number; names it.
+    """
+    fields = frame[1:-1].split(_SEPARATOR)
+    by_letter = {field[:1]: (field[1:], frame.index(_SEPARATOR + field) + 2) for field in fields[2:] if field}
+    code = b"E" + by_letter.get(b"E", (b"", 0))[0]
+    if not re.fullmatch(rb"E\d\d", code):
+        raise DecodeError("layout", "no error field among the fields", offset=0)
+    reading = _rb_reading(code.decode("ascii"), by_letter)
+    reading = replace(reading, device=Device(model=fields[0].decode("latin-1").strip() or None))
+    return _at_its_time(reading, fields[1])
+
+
+def _rb_reading(code: str, by_letter: dict[bytes, tuple[bytes, int]]) -> Reading:
+    if code != "E00":
+        return rejected("blood-pressure", f"{code}: {_ERRORS.get(code, 'error of the cuff')}")
+    observations = []
+    for letter, (name, unit) in _FIELDS.items():
+        text, offset = by_letter.get(letter, (b"0", 0))
+        text = text if text.strip() else b"0"
+        if not _NUMBER.fullmatch(text):
+            raise DecodeError("value", f"{name} is no number of 3 characters", offset=offset)
+        if value := int(text):
+            observations.append(Observation(name, Decimal(value), unit))
+        elif name in _NEEDED:
+            return rejected("blood-pressure", f"no {name}")
+    return Reading(kind="blood-pressure", observations=tuple(observations))
+
+
+def _at_its_time(reading: Reading, stated: bytes) -> Reading:
+    match = _TIME.match(stated)
+    if match is None:
+        return reading.noted("the cuff states no time")
+    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
+    when = (2000 + year, month, day, hour, minute, second)
+    try:
+        return reading.taken(datetime(*when), by="device")  # noqa: DTZ001 - no zone is stated
+    except ValueError:
+        return reading.noted("the clock of the cuff shows no date and time")
+
+
+def parse_payload(digits: bytes) -> Reading:
+    """The reading in the ten digits of a UA-767."""
+    first, difference, diastolic, pulse, mean = bytes.fromhex(digits.decode("ascii"))
+    if first != 0x80:
+        return rejected("blood-pressure", f"error 0x{first:02X} of the cuff")
+    if not diastolic or not difference:
+        return rejected("blood-pressure", "no systolic or no diastolic")
+    values = (
+        ("systolic", difference + diastolic, "mm[Hg]"),
+        ("diastolic", diastolic, "mm[Hg]"),
+        ("mean-arterial-pressure", mean, "mm[Hg]"),
+        ("pulse-rate", pulse, "/min"),
+    )
+    return Reading(
+        kind="blood-pressure",
+        observations=tuple(Observation(name, Decimal(value), unit) for name, value, unit in values if value),
+    )
+
+
+def _length(data: bytes) -> int:
+    end = data.find(b"\x03")
+    again = data.find(b"\x02", 1)
+    if end < 0:
+        return -1 if again > 0 or len(data) >= _LONGEST else 0
+    return -1 if 0 < again < end else end + 1
+
+
+class Session:
+    """Results as they come, each by itself."""
+
+    def __init__(self) -> None:
+        self._blocks = Blocks(
+            re.compile(rb"\x02"), 1, _length, check=lambda frame: _SEPARATOR in frame, longest=_LONGEST
+        )
+        self._end = 0
+
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+        return (*self._all(self._blocks.feed(data), at), SetTimer("silence", _SILENCE_S))
+
+    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+        return self._all(self._blocks.flush(), at)
+
+    def disconnected(self, at: datetime) -> Events:
+        return self._all(self._blocks.flush(), at)
+
+    def _all(self, frames: tuple[Frame, ...], at: datetime) -> Events:
+        return tuple(event for frame in frames for event in self._events(frame, at))
+
+    def _events(self, frame: Frame, at: datetime) -> Iterator[Event]:
+        try:
+            if frame.error is None:
+                self._end = frame.offset + len(frame.content)
+                yield _measured(parse_rb(frame.content), frame.content, at)
+            else:
+                yield from self._unframed(frame, frame.error, at)
+        except DecodeError as error:
+            yield Fault.from_error(error, offset=frame.offset)
+
+    def _unframed(self, frame: Frame, error: DecodeError, at: datetime) -> Iterator[Event]:
+        payload = _PAYLOAD.search(frame.content)
+        bare = _BARE_PAYLOAD.fullmatch(frame.content) is not None
+        if payload is None or not (bare or payload[1].startswith(b"80")):
+            behind_a_frame = frame.offset == self._end and len(frame.content) <= _CHECK_CHARACTERS
+            if frame.content.strip() and not (self._end and behind_a_frame):
+                yield Fault.from_error(error, offset=frame.offset)
+            return
+        if not bare:
+            yield Fault("noise", f"{payload.start(1)} bytes that are no part of a result", frame.offset)
+        yield _measured(parse_payload(payload[1]), payload[1], at)
+
+
+def _measured(reading: Reading, frame: bytes, at: datetime) -> Measured:
+    if reading.taken_at is None:
+        reading = reading.taken(at, by="gateway")
+    return Measured(replace(reading, provenance=frame))
+
+
+DRIVER = Driver(
+    id="and-bp-serial",
+    vendor="A&D",
+    models=("TM-2655P", "TM-2657P", "UA-767PC"),
+    kind="blood-pressure-monitor",
+    emits={name: (unit,) for name, unit in _FIELDS.values()},
+    links=(SerialLink(baudrate=2400), SerialLink(baudrate=9600), TcpLink()),
+    evidence="one-implementation",
+    session=Session,
+)
