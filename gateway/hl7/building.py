@@ -16,6 +16,7 @@ list               repetitions
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import TypeAlias
 
 from gateway.errors import Hl7Error
@@ -50,9 +51,11 @@ def _number(value: int | Decimal) -> str:
     return format(value, "f") if isinstance(value, Decimal) else str(value)
 
 
-def _writer(delimiters: Delimiters) -> Callable[[Field], str]:
+@lru_cache(maxsize=16)
+def _line_writer(delimiters: Delimiters) -> Callable[[str, Mapping[int, Field]], str]:
     special, escape = special_characters(delimiters).search, escaper(delimiters)
-    between_components, between_subcomponents = delimiters.component, delimiters.subcomponent
+    between_fields, between_components = delimiters.field, delimiters.component
+    between_subcomponents = delimiters.subcomponent
 
     def plain(value: Value) -> str:
         if isinstance(value, str):
@@ -65,31 +68,32 @@ def _writer(delimiters: Delimiters) -> Callable[[Field], str]:
         return plain(value)
 
     def components(parts: tuple[Component, ...]) -> str:
-        try:  # nearly every tuple is of plain text without a special character: one search for all of it
-            if special("".join(parts)) is None:  # type: ignore[arg-type]  # parts that are not text raise
-                return between_components.join(parts).rstrip(between_components)  # type: ignore[arg-type]  # as above
+        try:
+            # Nearly every tuple is text without a special character: one search for all of it.
+            text = between_components.join(parts)  # type: ignore[arg-type]  # parts that are not text raise
+            if special("".join(parts)) is not None:  # type: ignore[arg-type]  # as above
+                text = between_components.join(map(component, parts))
         except TypeError:
-            pass
-        texts = [part if type(part) is str and special(part) is None else component(part) for part in parts]
-        return between_components.join(texts).rstrip(between_components)
+            text = between_components.join(map(component, parts))
+        return text.rstrip(between_components) if text.endswith(between_components) else text
 
-    def write(value: Field) -> str:
-        if type(value) is str:
-            return value if special(value) is None else escape(value)
+    def field(value: Field) -> str:
         if isinstance(value, tuple):
             return components(value)
         if isinstance(value, list):
-            return delimiters.repetition.join(map(write, value))
+            return delimiters.repetition.join(map(field, value))
         return plain(value)
 
-    return write
+    def line(name: str, fields: Mapping[int, Field]) -> str:
+        texts = [name] + [""] * max(fields, default=0)
+        for number, value in fields.items():
+            if type(value) is str and special(value) is None:
+                texts[number] = value
+            else:
+                texts[number] = field(value)
+        return between_fields.join(texts).rstrip(between_fields)
 
-
-def _line(name: str, fields: Mapping[int, Field], separator: str, write: Callable[[Field], str]) -> str:
-    texts = [name] + [""] * max(fields, default=0)
-    for number, value in fields.items():
-        texts[number] = write(value)
-    return separator.join(texts).rstrip(separator)
+    return line
 
 
 def _encoded(text: str, stated: Field) -> bytes:
@@ -123,8 +127,8 @@ def build(segments: Iterable[SegmentValues], delimiters: Delimiters = STANDARD) 
     (name, header), *rest = segments
     if name != "MSH":
         raise Hl7Error("a message begins with MSH", segment="MSH")
-    separator, write = delimiters.field, _writer(delimiters)
+    line = _line_writer(delimiters)
     shifted = {number - 1: value for number, value in header.items() if number > 2}
-    lines = [_line("MSH", {1: Er7(delimiters.msh_2), **shifted}, separator, write)]
-    lines += [_line(name, fields, separator, write) for name, fields in rest]
+    lines = [line("MSH", {1: Er7(delimiters.msh_2), **shifted})]
+    lines += [line(name, fields) for name, fields in rest]
     return _encoded("\r".join(lines) + "\r", header.get(18))
