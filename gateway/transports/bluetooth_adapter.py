@@ -253,7 +253,7 @@ class BluetoothAdapter:
             await scanner.start()
         except FAILURES as error:
             raise TransportError(
-                f"{self.name}: cannot scan, {plain(error)}; check that the adapter is plugged in and on"
+                f"{self.name}: cannot scan, {plain(error)}; check that there is an adapter and that it is on"
             ) from error
         self._scanner = scanner
         self._heard_at = time.monotonic()
@@ -280,6 +280,8 @@ class BluetoothAdapter:
 
 def plain(error: BaseException) -> str:
     """What an error says, or at least what it is."""
+    if isinstance(error, FileNotFoundError):
+        return "the system has no Bluetooth service running"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     return str(error) or type(error).__name__

@@ -103,6 +103,7 @@ class HciRadio:
         """
         if self._device is not None:
             return
+        ready = False
         try:
             async with asyncio.timeout(_POWER_ON_S):
                 self._transport = await open_transport(self._port)
@@ -111,9 +112,13 @@ class HciRadio:
                 )
                 device.keystore = self._bonds
                 await self.ask(device.power_on())
-        except (OSError, BaseBumbleError, BleakError) as error:
-            await self.power_off()
+            ready = True
+        # Each kind of port raises what the library under it raises: socket, serial, libusb.
+        except Exception as error:
             raise TransportError(f"{self.name}: not to be had, {_plain(error)}") from error
+        finally:
+            if not ready:
+                await self.power_off()
         self._device = device
         self._transport.source.terminated.add_done_callback(lambda _: self._terminated(device, lost))
 

@@ -9,6 +9,7 @@ from bleak.backends.device import BLEDevice
 from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble.hci import Address
 
+from gateway.errors import TransportError
 from gateway.testing.virtual_ble import (
     BluetoothRoom,
     PeripheralPlan,
@@ -148,5 +149,14 @@ def test_a_controller_that_leaves_in_the_middle_of_connecting_ends_the_wait() ->
             await lost.wait()
             with pytest.raises(BleakError, match="is gone"):
                 await client(radio).connect()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("port", ["tcp-client:nowhere", "nonsense:5", "usb:there-is-none"])
+def test_a_controller_that_is_not_to_be_had_is_a_transport_error(port: str) -> None:
+    async def run() -> None:
+        with pytest.raises(TransportError, match="not to be had"):
+            await HciRadio(port).power_on(lambda: None)
 
     asyncio.run(run())
