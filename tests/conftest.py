@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["gateway.testing.plugin"]
+pytest_plugins = ["gateway.testing.plugin", "pytester"]
 
 settings.register_profile("gateway", deadline=None)  # no test may depend on how fast the machine is
 settings.load_profile("gateway")

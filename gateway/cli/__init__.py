@@ -27,6 +27,8 @@ COMMANDS = {
     "replay": ("gateway.cli.replay", "replay"),
     "check": ("gateway.cli.check", "check"),
     "decode": ("gateway.cli.decode", "decode"),
+    "simulate": ("gateway.cli.simulate", "simulate"),
+    "new-driver": ("gateway.cli.new_driver", "new_driver"),
     "ekg": ("gateway.cli.ekg", "ekg"),
     "hl7": ("gateway.cli.hl7", "hl7"),
     "queue": ("gateway.cli.queue", "queue"),

@@ -117,6 +117,11 @@ def _characteristic(characteristic: Characteristic) -> str:
     )
 
 
+def bytes_text(data: bytes) -> str:
+    """Bytes on one line, as a person would rather read them: quoted text or spaced hexadecimal."""
+    return _string(data.decode("ascii")) if data and _is_text(data) else _spaced(data)
+
+
 def _bytes(data: bytes, *, inline: bool = False) -> str:
     if _is_text(data):
         return f"text = {_string(data.decode('ascii'))}"

@@ -104,6 +104,11 @@ class VirtualDevice(ABC):
     speed : float
         2 plays in half the time, ``math.inf`` without any pause.
     impairment : Impairment, optional
+
+    Attributes
+    ----------
+    on_exchange : callable
+        Called with each exchange of the fixture when its turn comes.
     """
 
     def __init__(
@@ -111,6 +116,7 @@ class VirtualDevice(ABC):
     ) -> None:
         self.fixture = fixture
         self.heard = Heard()
+        self.on_exchange: Callable[[Exchange], None] = lambda _: None
         self._speed = speed
         self._impairment = impairment
         self._said = 0
@@ -178,9 +184,11 @@ class VirtualDevice(ABC):
         now = connection.opened_at
         for exchange in connection.exchanges:
             if exchange.direction == ">":
+                self.on_exchange(exchange)
                 await self.heard.wait_for(exchange.data, exchange.channel)
             else:
                 await self.pause(exchange.at - now)
+                self.on_exchange(exchange)
                 await self._say(exchange)
             now = exchange.at
 
