@@ -26,7 +26,9 @@ class Connection(Protocol):
         ...
 
     async def receive(self) -> Received | None:
-        """The next bytes, in order; None when the device has ended the connection in good order.
+        """The next bytes, in order; None when the device or `close` has ended the connection in good order.
+
+        It may be cancelled, and nothing is lost by that.
 
         Raises
         ------
@@ -44,7 +46,15 @@ class Connection(Protocol):
         ...
 
     async def subscribe(self, channel: str) -> None:
-        """Ask for a channel's notifications; KeyError for one that the device lacks."""
+        """Ask for a channel's notifications, with pairing where the device wants it.
+
+        Raises
+        ------
+        KeyError
+            The device has no such channel.
+        TransportError
+            It refused, or the connection ended.
+        """
         ...
 
     async def settle(self, received: Received, refusal: str | None) -> None:
@@ -54,7 +64,9 @@ class Connection(Protocol):
         """
         ...
 
-    async def close(self) -> None: ...
+    async def close(self) -> None:
+        """End the connection, also one that has ended; once is needed, twice does no harm. Never raises."""
+        ...
 
 
 Keep = Callable[[Received], None]

@@ -76,6 +76,19 @@ def test_a_reset_is_a_transport_error() -> None:
     connected(device, scenario)
 
 
+def test_closing_ends_a_receive_that_waits() -> None:
+    async def device(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    async def scenario(connection: TcpConnection) -> None:
+        waiting = asyncio.ensure_future(connection.receive())
+        await asyncio.sleep(0)
+        await connection.close()
+        assert await waiting is None
+
+    connected(device, scenario)
+
+
 def test_keepalive_is_on() -> None:
     async def device(reader: asyncio.StreamReader, _: asyncio.StreamWriter) -> None:
         await reader.read()
