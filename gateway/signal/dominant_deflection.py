@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 _QRS_HALF_S = 0.08
 _BASELINE_HALF_S = 0.12
-_BASELINE_SAMPLES = 29
+_BASELINE_HALF_SAMPLES = 14
 _CLEARLY_LARGER = 1.25
 
 
@@ -48,11 +48,9 @@ def dominant_deflections(
         Direction of the beat before the first, if there was one.
     """
     half, wide = (round(seconds * sample_rate_hz) for seconds in (_QRS_HALF_S, _BASELINE_HALF_S))
-    last = len(ekg_mv) - 1
-    at = np.clip(near[:, np.newaxis] + np.arange(-half, half + 1), 0, last)
-    spread = np.linspace(-wide, wide, _BASELINE_SAMPLES).round().astype(np.int64)
-    baseline = np.median(ekg_mv[np.clip(near[:, np.newaxis] + spread, 0, last)], axis=1)
-    qrs = ekg_mv[at]
+    first, qrs = _windows(ekg_mv, near, half, 1)
+    _, around = _windows(ekg_mv, near, wide, max(1, wide // _BASELINE_HALF_SAMPLES))
+    baseline = np.median(around, axis=1)
     each = np.arange(len(near))
     highest, lowest = qrs.argmax(axis=1), qrs.argmin(axis=1)
     up, down = qrs[each, highest] - baseline, baseline - qrs[each, lowest]
@@ -62,4 +60,13 @@ def dominant_deflections(
         upward_before = bool(upward[0])
     known = np.maximum.accumulate(np.where(clear, each + 1, 0))
     upward = np.concatenate(([bool(upward_before)], upward))[known]
-    return Deflections(at[each, np.where(upward, highest, lowest)], up + down, upward)
+    return Deflections(first + np.where(upward, highest, lowest), up + down, upward)
+
+
+def _windows(
+    ekg_mv: NDArray[np.float64], near: NDArray[np.int64], half: int, step: int
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    """First sample and values of the window around each; at the ends the windows are moved inwards."""
+    length = min(2 * half + 1, len(ekg_mv))
+    first = np.clip(near - half, 0, len(ekg_mv) - length)
+    return first, np.lib.stride_tricks.sliding_window_view(ekg_mv, length)[:, ::step][first]

@@ -57,33 +57,31 @@ class QrsCandidates:
     def __init__(self, sample_rate_hz: float) -> None:
         self._factor = max(1, round(sample_rate_hz / _WORKING_RATE_HZ))
         rate = sample_rate_hz / self._factor
-        box = np.full(self._factor, 1 / self._factor)
-        self._antialias = np.convolve(box, box)
         self._qrs = _gaussian_second_derivative(_QRS_SIGMA_S * rate)
-        width = 2 * round(_QRS_LENGTH_S * rate / 2) + 1
-        self._mean = np.full(width, 1 / width)
+        self._width = 2 * round(_QRS_LENGTH_S * rate / 2) + 1
         self._near = round(_NEIGHBOURHOOD_S * rate)
-        self._smooth_reach = (len(self._qrs) + width) // 2 - 1
-        self._reach = self._smooth_reach + self._near
+        self._reach = (len(self._qrs) + self._width) // 2 - 1 + self._near
         shape_half = round(_SHAPE_HALF_S * rate)
         self._around = np.arange(-shape_half - 1, shape_half + 2)
         self.shape_length = 2 * shape_half + 1
         self.delay = (self._reach + 1) * self._factor
-        self._raw = np.empty(0)
+        self._raw: NDArray[np.float64] | None = None
         self._slow = np.empty(0)
         self._slow_start = -self._reach
         self._none = Candidates(np.empty(0, np.int64), np.empty(0), np.empty((0, 3, self.shape_length)))
 
     def feed(self, block: NDArray[np.float64]) -> Candidates:
         """Candidates that `block`, not empty, completes; its first sample stands for all before the start."""
-        if not len(self._raw):
-            self._raw = np.full((self._reach + 1) * self._factor - 1, block[0])
+        factor = self._factor
+        if self._raw is None:
+            self._raw = np.full(self._reach * factor + factor // 2, block[0])
         raw = np.concatenate((self._raw, block))
-        count = max(0, (len(raw) - len(self._antialias)) // self._factor + 1)
-        self._raw = raw[count * self._factor :]
-        slow = np.zeros(count)
-        for phase, weight in enumerate(self._antialias.tolist()):
-            slow += weight * raw[phase : phase + (count - 1) * self._factor + 1 : self._factor]
+        count = len(raw) // factor
+        self._raw = raw[count * factor :]
+        slow = raw[0 : count * factor : factor].copy()
+        for phase in range(1, factor):
+            slow += raw[phase : count * factor : factor]
+        slow /= factor
         return self._maxima(np.concatenate((self._slow, slow)))
 
     def _maxima(self, slow: NDArray[np.float64]) -> Candidates:
@@ -92,10 +90,11 @@ class QrsCandidates:
         self._slow = slow[len(slow) - min(len(slow), 2 * self._reach) :]
         if not count:
             return self._none
-        energy = _symmetric_fir(_symmetric_fir(slow, self._qrs) ** 2, self._mean)
+        qrs = _symmetric_fir(slow, self._qrs)
+        energy = _sliding_sum(np.square(qrs, out=qrs), self._width)
         before, middle = energy[self._near - 1 : -self._near - 1], energy[self._near : -self._near]
         highest = _sliding_maximum(energy, 2 * self._near + 1)
-        at = np.flatnonzero((middle == highest) & (middle > before) & (middle > _FLAT_MV**2))
+        at = np.flatnonzero((middle == highest) & (middle > before) & (middle > self._width * _FLAT_MV**2))
         return self._candidates(slow, at, middle[at], start) if len(at) else self._none
 
     def _candidates(
@@ -106,7 +105,7 @@ class QrsCandidates:
         shapes -= in_time.mean(axis=1, keepdims=True)
         shapes /= np.sqrt(np.einsum("ij,ij->i", in_time, in_time))[:, np.newaxis] + _FLAT_MV
         lagged = np.lib.stride_tricks.sliding_window_view(shapes, self.shape_length, axis=1)
-        return Candidates((start + at) * self._factor, 0.5 * np.log(energy), lagged)
+        return Candidates((start + at) * self._factor, 0.5 * np.log(energy / self._width), lagged)
 
 
 def _gaussian_second_derivative(sigma: float) -> NDArray[np.float64]:
@@ -123,8 +122,25 @@ def _symmetric_fir(values: NDArray[np.float64], kernel: NDArray[np.float64]) -> 
     half = len(kernel) // 2
     inner = len(values) - 2 * half
     total: NDArray[np.float64] = kernel[half] * values[half : half + inner]
+    pair = np.empty(inner)
     for i, weight in enumerate(kernel[:half].tolist()):
-        total += weight * (values[i : i + inner] + values[2 * half - i : 2 * half - i + inner])
+        np.add(values[i : i + inner], values[2 * half - i : 2 * half - i + inner], out=pair)
+        pair *= weight
+        total += pair
+    return total
+
+
+def _sliding_sum(values: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Sum of every `width` neighbours, from sums of 1, 2, 4, ... of them."""
+    length = len(values) - width + 1
+    total, summed, span = np.zeros(length), 0, 1
+    while span <= width:
+        if width & span:
+            total += values[summed : summed + length]
+            summed += span
+        if 2 * span <= width:
+            values = values[:-span] + values[span:]
+        span *= 2
     return total
 
 

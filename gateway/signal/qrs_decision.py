@@ -51,7 +51,6 @@ _USUAL_INTERVAL_S = 0.8
 _SHORTEST_INTERVAL_S = 0.4
 _LONGEST_INTERVAL_S = 3.0
 _FIRST_CLEARANCE = 2.0
-_FIRST_LIKENESS = 0.9
 _BEATS_TO_COMPARE = 3
 _BEATS_REMEMBERED = 6
 _MOST_POSSIBLE = 12
@@ -140,7 +139,7 @@ class BeatDecision:
         return taken
 
     def _learn(self, now: float) -> None:
-        """With enough candidates, weigh them: the second highest level is a beat's, the highest perhaps noise."""
+        """With enough candidates, weigh them: the second highest is a beat, the highest may be noise."""
         learnt = self._learning
         if not learnt or now <= learnt[0].sample + self._learning_time:
             return
@@ -178,8 +177,7 @@ class BeatDecision:
         lateness = log(interval / usual)
         odds = _PRIOR + _BY_LEVEL * above + _BY_CLEARANCE * min(clearance, _MOST_CLEARANCE)
         if self._certain is not None:
-            odds += _BY_LIKENESS * self._likeness(shape)
-            self._weigh_after(self._certain, Weighed(sample, level, shape, odds))
+            self._weigh_after(self._certain, Weighed(sample, level, shape, odds + _BY_LIKENESS))
         elif (
             self._steady
             and -_STEADY_INTERVAL < lateness < _STEADY_INTERVAL
@@ -190,26 +188,24 @@ class BeatDecision:
         elif odds + _BY_LIKENESS + _BY_EARLINESS * min(lateness, 0.0) <= _POSSIBLE:
             self._other_level.add(level)
         else:
-            odds += _BY_LIKENESS * self._likeness(shape)
             against = -2 * _BY_EARLINESS * min(lateness, 0.0) + self._shadow(interval, before, level)
-            self._wait(Weighed(sample, level, shape, odds), against)
-
-    def _likeness(self, shape: NDArray[np.float64]) -> float:
-        """Correlation with that of the last beats which is most alike."""
-        if self._beats < _BEATS_TO_COMPARE:
-            return _FIRST_LIKENESS
-        return max(0.0, *(self._shapes @ shape.T).ravel().tolist())
+            self._wait(Weighed(sample, level, shape, odds + _BY_LIKENESS), against)
 
     def _weigh_after(self, certain: Weighed, candidate: Weighed) -> None:
-        if candidate.log_odds > certain.log_odds:
-            self._possible.append(certain)
+        if candidate.level > certain.level:
+            self._possible.append(self._compared(certain))
             self._certain = candidate
         elif candidate.log_odds > _POSSIBLE and candidate.sample - certain.sample >= self._refractory:
-            self._decide(certain)
-            self._certain = None
-            self._possible.append(candidate)
+            candidate = self._compared(candidate)
+            if candidate.log_odds > _POSSIBLE:
+                self._decide(certain)
+                self._certain = None
+                self._possible.append(candidate)
 
     def _wait(self, candidate: Weighed, against: float) -> None:
+        """Likeness is measured only where it can change the verdict, for it takes the most time."""
+        if candidate.log_odds - against <= _CERTAIN + _BY_LIKENESS:
+            candidate = self._compared(candidate)
         if candidate.log_odds - against > _CERTAIN:
             self._certain = candidate
         elif candidate.log_odds > _POSSIBLE:
@@ -218,6 +214,13 @@ class BeatDecision:
                 self._decide_overdue(candidate.sample)
         else:
             self._other_level.add(candidate.level)
+
+    def _compared(self, candidate: Weighed) -> Weighed:
+        """With its log odds, until now those of full likeness to the last beats, corrected."""
+        if self._beats < _BEATS_TO_COMPARE:
+            return candidate
+        likeness = max(0.0, *(self._shapes @ candidate.shape.T).ravel().tolist())
+        return candidate._replace(log_odds=candidate.log_odds - _BY_LIKENESS * (1 - likeness))
 
     def _decide(self, beat: Weighed) -> None:
         """Take `beat`, and of the possible ones before it those that fit best."""
