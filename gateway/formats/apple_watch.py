@@ -5,13 +5,12 @@ rate by its hertz, the lead by the unit that stands below it.
 """
 
 import re
-from datetime import datetime
 
 import numpy as np
 
 from gateway.formats.leads import lead_name
 from gateway.formats.markup import head_text
-from gateway.formats.measures import device, present
+from gateway.formats.measures import device, iso_time, present
 from gateway.formats.scale import mv_per, positive
 from gateway.formats.view import View
 from gateway.model.ekg import EkgRecording
@@ -22,7 +21,7 @@ _UNIT = re.compile(r"^[^,\n]+,\s*(µV|μV|mV)\s*$", re.MULTILINE)
 _TIME = re.compile(r"^[^,\n]+,\s*(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4})\s*$", re.MULTILINE)
 _LEAD = re.compile(r"^[^,\n]+,\s*(?:[^,\n]*\s)?([IVavfrlR1-6]+)\s*\r?\n[^,\n]+,\s*(?:µV|μV|mV)", re.MULTILINE)
 _WATCH = re.compile(r'"(Watch\d+,\d+)"')
-_VALUES = re.compile(r"\s*(?:-?\d+(?:[.,]\d+)?\s+)*-?\d+(?:[.,]\d+)?\s*")
+_VALUES = re.compile(r"\s*+-?\d++(?:[.,]\d++)?+(?:\s++-?\d++(?:[.,]\d++)?+)*+\s*+")
 _NAME_LINE, _CLASS_LINE = 0, 3
 
 
@@ -62,7 +61,7 @@ def read(data: bytes) -> EkgRecording:
         leads=(lead_name(lead[1]) if lead else "lead 1",),
         samples_mv=(values * float(unit_mv))[None, :],
         sample_rate_hz=float(rate),
-        started_at=datetime.strptime(started[1], "%Y-%m-%d %H:%M:%S %z") if started else None,
+        started_at=iso_time(started[1]) if started else None,
         device=device(model=watch[1]) if watch else device(),
         patient_fields=present({"name": _field(header, _NAME_LINE)}),
         statements=tuple(filter(None, [_field(header, _CLASS_LINE)])),

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.formats.leads import stacked
+from gateway.formats.measures import iso_time
 from gateway.formats.scale import NV_MV, millivolts
 from gateway.formats.view import View
 from gateway.model.ekg import EkgGroup, EkgRecording
@@ -101,11 +102,7 @@ def _started(info: View | None) -> datetime | None:
     """Zones are written ``-0700``, ``-07:00`` and ``-7:00``."""
     if info is None:
         return None
-    text = _ZONE.sub(r"\g<1>0\2:\3", info.text(0, min(32, len(info)))) if len(info) else ""
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
+    return iso_time(_ZONE.sub(r"\g<1>0\2:\3", info.text(0, min(32, len(info)))))
 
 
 def _filters(flags: int) -> dict[str, str]:

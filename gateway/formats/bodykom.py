@@ -25,7 +25,7 @@ _TAG = b"CSZB"
 _HEADER = 512
 _COUNTS_A_MV = 3200
 _ZEROS = (0, 16000)
-_MOST_BYTES = 64_000_000
+_SMALL = 4_000_000
 _PART = re.compile(r"(?:.*/)?[^/]*\.([0-9])")
 _SEX = {"1": "female", "2": "male"}
 
@@ -70,8 +70,9 @@ def _parts(data: bytes) -> dict[int, View]:
             wanted = {
                 match[1]: entry for entry in archive.infolist() if (match := _PART.fullmatch(entry.filename))
             }
-            if sum(entry.file_size for entry in wanted.values()) > _MOST_BYTES:
-                raise FormatError(FORMAT, "archive", "holds more than 64 MB")
+            size = sum(entry.file_size for entry in wanted.values())
+            if size > max(_SMALL, 8 * len(data)):
+                raise FormatError(FORMAT, "archive", f"{len(data)} bytes claim {size}")
             read = {int(n): archive.read(entry) for n, entry in wanted.items()}
     except (BadZipFile, zlib.error, NotImplementedError, RuntimeError, ValueError, EOFError, OSError):
         raise FormatError(FORMAT, "archive", "does not hold") from None

@@ -27,6 +27,10 @@ from gateway.model.ekg import DeviceMeasurement, EkgGroup, EkgRecording
 FORMAT = "DICOM"
 _Order = Literal["<", ">"]
 _KINDS = {"SB": "i1", "UB": "u1", "SS": "i2", "US": "u2", "SL": "i4", "UL": "u4"}
+_BROKEN = (  # pydicom says so in many ways, most of them when a value is used
+    ArithmeticError, AttributeError, BytesLengthException, EOFError, InvalidDicomError, LookupError,
+    NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error,
+)  # fmt: skip
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
 _AGE_UNITS = {"Y": "a", "M": "mo", "W": "wk", "D": "d"}
 _MEASURES = {
@@ -57,21 +61,11 @@ def read(data: bytes) -> EkgRecording:
     """
     if _DEFLATED in data[:4096]:
         raise FormatError(FORMAT, "file meta information", "deflated files are not read")
-    broken = (
-        AttributeError,
-        EOFError,
-        KeyError,
-        IndexError,
-        LookupError,
-        NotImplementedError,
-        RecursionError,
-    )
-    more = (TypeError, ValueError, ArithmeticError, struct.error, InvalidDicomError, BytesLengthException)
     try:
         with python_warnings.catch_warnings():
             python_warnings.simplefilter("ignore")
             return _recording(data)
-    except (*broken, *more) as error:
+    except _BROKEN as error:
         # what pydicom says may hold a patient's name
         raise FormatError(FORMAT, "data set", f"does not hold ({type(error).__name__})") from None
 

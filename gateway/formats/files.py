@@ -9,6 +9,7 @@ from types import MappingProxyType
 from gateway.errors import FormatError
 from gateway.formats import wfdb
 from gateway.formats.leads import broken_equations, repeated
+from gateway.formats.markup import root_name
 from gateway.formats.measures import without_patient
 from gateway.formats.recognition import recognise
 from gateway.formats.wfdb_header import is_header
@@ -85,8 +86,7 @@ def parse(files: Mapping[str, bytes], name: str) -> EkgRecording:
     elif (header := _wfdb_header(files, name)) is not None:
         recording = wfdb.read(files, header)
     else:
-        what = f"starts with {data[:4].hex(' ')}, as no known EKG format does" if data else "is empty"
-        raise FormatError("unknown", "signature", f"the file {what}", offset=0)
+        raise _unknown(data)
     notes = (*repeated(recording.leads), *broken_equations(recording.leads, recording.samples_mv))
     return replace(
         recording,
@@ -95,10 +95,21 @@ def parse(files: Mapping[str, bytes], name: str) -> EkgRecording:
     )
 
 
+def _unknown(data: bytes) -> FormatError:
+    """Says as much of the content as cannot be a patient's."""
+    what = f"starts with {data[:4].hex(' ')}, as no known EKG format does" if data else "is empty"
+    if root := root_name(data):
+        what = f"is XML with the root {root[:40]}, which no known EKG format has"
+    return FormatError("unknown", "signature", f"the file {what}", offset=0)
+
+
 def _wfdb_header(files: Mapping[str, bytes], name: str) -> str | None:
-    """The header of the WFDB record that a file belongs to: itself, or the one of its name beside it."""
+    """The header of the WFDB record that a file belongs to: itself, or the one beside it that names it."""
+    if is_header(files[name]):
+        return name
     beside = f"{name.rpartition('.')[0]}.hea"
-    return next((one for one in (name, beside) if one in files and is_header(files[one])), None)
+    found = files.get(beside, b"")
+    return beside if name.encode() in found and is_header(found) else None
 
 
 def write_ekg(recording: EkgRecording, path: Path | str) -> None:

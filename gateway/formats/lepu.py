@@ -22,7 +22,7 @@ _HEADER, _FOOTER, _RATE_HZ = 10, 20, 125.0
 _MV_A_COUNT = 1.0035 * 1800 / (4096 * 178.74)
 _NO_CONTACT = 32767
 _ABSOLUTE, _UP, _DOWN = 0x80, 0x7F, 0x81
-_LINE = re.compile(r"\s*(?:F-[\d-]+,)?(\d{2,4}),([A-Za-z]\w{0,5}),(\d+(?:\.\d+)?),((?:-?\d+,)*-?\d+),?\s*")
+_LINE = re.compile(r"\s*(?:F-[\d-]+,)?(\d{2,4}),([A-Za-z]\w{0,5}),(\d+(?:\.\d+)?),(-?\d++(?:,-?\d++)*+),?\s*")
 
 
 def matches_dat(data: bytes) -> bool:

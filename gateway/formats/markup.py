@@ -22,7 +22,7 @@ _DECLARED = re.compile(r"^\s*<\?xml[^>]*\?>")
 _NUMBERS = re.compile(r"[\s,+\-.0-9eE]*")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)(?=[\s>/])")
-_SKIPPED = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!.*?>", re.DOTALL)
+_SKIPPED = re.compile(r"<!--.*?(?:-->|\Z)|<\?.*?(?:\?>|\Z)|<!.*?(?:>|\Z)", re.DOTALL)
 
 
 def head_text(data: bytes, length: int = 16384) -> str:

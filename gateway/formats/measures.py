@@ -92,6 +92,14 @@ def moment_of(
         return None
 
 
+def iso_time(text: str) -> datetime | None:
+    """An ISO 8601 time, with a zone where it states one, set apart or not; None where it is none."""
+    try:
+        return datetime.fromisoformat(text.strip().replace(" +", "+").replace(" -", "-"))
+    except ValueError:
+        return None
+
+
 def hl7_time(text: str | None) -> datetime | None:
     """An HL7 time stamp of 8 to 17 digits, with a zone where it states one; None where it is none."""
     match = _STAMP.fullmatch((text or "").strip())

@@ -29,6 +29,7 @@ _OFFSET, _NULL, _DATA, _CHANNEL, _END = 0x0D, 0x12, 0x1E, 0x3F, 0x80
 _NAME, _ID, _BIRTH, _SEX_TAG, _TIME = 0x81, 0x82, 0x83, 0x84, 0x85
 _TYPES = {0: "i2", 1: "u2", 2: "i4", 3: "u1", 4: "u2", 5: "i1", 6: "u4", 7: "f4", 8: "f8"}
 _SEX = {1: "male", 2: "female"}
+_MOST_CHANNELS = 128
 _VOLT, _HERTZ, _SECOND = 0, 0, 1
 
 
@@ -127,6 +128,8 @@ def _parsed(view: View) -> _File:
             file.texts[tag] = value.data.decode(characters, "replace").partition("\0")[0].strip()
         elif number is not None:
             file.channels.append(_Channel(number, {inner: part for inner, _, part in _tags(value)}))
+            if len(file.channels) > _MOST_CHANNELS:
+                raise value.error(f"more than {_MOST_CHANNELS} channels")
         elif tag == _DATA:
             if file.data is not None:
                 raise value.error("a second block of waveform data, which is not read")

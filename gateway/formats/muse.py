@@ -29,7 +29,7 @@ _MEASURES = (
     ("t-axis", "TAxis", "deg"),
 )
 _AGE_UNITS = {"YEARS": "a", "MONTHS": "mo", "WEEKS": "wk", "DAYS": "d", "HOURS": "h"}
-_LATEST_START = 1_000_000
+_LATEST_START = 16  # lengths of the lead itself
 
 
 def read(data: bytes) -> EkgRecording:
@@ -96,7 +96,7 @@ def _lead(lead: Node, name: str, warnings: list[str]) -> NDArray[np.float64]:
         warnings.append(f"{name}: the electrode was off")
     samples_mv = millivolts(counts, scale * unit_mv)
     late = number(lead.text("LeadOffsetFirstSample") or "0")
-    if late is None or not 0 <= late <= _LATEST_START:
+    if late is None or not 0 <= late <= _LATEST_START * counts.size:
         raise lead.error("LeadOffsetFirstSample is no number of samples", name)
     return np.concatenate([np.full(int(late), np.nan), samples_mv]) if late else samples_mv
 

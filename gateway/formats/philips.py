@@ -6,14 +6,13 @@ and used as a check of the scale. Source: published reverse engineering, and fil
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.formats.leads import lead_name, stacked
 from gateway.formats.markup import Node, from_base64, int16, numbers, parse_xml
-from gateway.formats.measures import device, measurements, present, sex
+from gateway.formats.measures import device, iso_time, measurements, present, sex
 from gateway.formats.scale import UV_MV, millivolts, number, positive
 from gateway.formats.view import View
 from gateway.formats.xli import decompress
@@ -33,7 +32,8 @@ _MEASURES = (
     ("qrs-axis", ("qrsfrontaxis",), "deg"),
     ("t-axis", ("tfrontaxis",), "deg"),
 )
-_LONGEST = 2_000_000
+_LONGEST = 120_000
+_MOST_LEADS = 32
 _DATE = re.compile(r"\d{4}-\d\d-\d\d")
 
 
@@ -66,7 +66,7 @@ def read(data: bytes) -> EkgRecording:
         leads=leads,
         samples_mv=stack[:, :end],
         sample_rate_hz=float(rate),
-        started_at=_started(root),
+        started_at=iso_time(f"{root.get('date', 'dataacquisition')}T{root.get('time', 'dataacquisition')}"),
         device=_device(root),
         filters=_filters(signal, waveforms),
         patient_fields=_patient(root),
@@ -84,6 +84,8 @@ def _leads(waveforms: Node) -> tuple[str, ...]:
         if int(count) > len(labels) or int(count) == 0:
             raise waveforms.error(f"{count} leads, {len(labels)} labels")
         labels = labels[: int(count)]
+    if len(labels) > _MOST_LEADS:
+        raise waveforms.error(f"{len(labels)} leads")
     return labels
 
 
@@ -117,15 +119,6 @@ def _end_of_signal(stack: NDArray[np.float64], step_mv: float) -> tuple[int, tup
         return stack.shape[1], ()
     cut = stack.shape[1] - end
     return end, (f"the last {cut} samples are a calibration pulse of 1 mV, not the patient's; they were cut",)
-
-
-def _started(root: Node) -> datetime | None:
-    try:
-        return datetime.fromisoformat(
-            f"{root.get('date', 'dataacquisition')}T{root.get('time', 'dataacquisition')}"
-        )
-    except ValueError:
-        return None
 
 
 def _device(root: Node) -> Device:

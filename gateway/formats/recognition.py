@@ -33,21 +33,14 @@ class Format:
     name : str
     module : str
         In this package, with a function ``read(data) -> EkgRecording``; loaded when it is needed.
-    matches : callable
-        True where a file's bytes are of this format.
     """
 
     name: str
     module: str
-    matches: Callable[[bytes], bool]
 
     @property
     def reader(self) -> Reader:
         return cast("Reader", import_module(f"gateway.formats.{self.module}"))
-
-
-def _root(*names: str) -> Callable[[bytes], bool]:
-    return lambda data: root_name(data) in names
 
 
 def _scp(data: bytes) -> bool:
@@ -67,29 +60,35 @@ def _edf(data: bytes) -> bool:
     return size.isdigit() and signals.isdigit() and int(size) == 256 * (int(signals) + 1)
 
 
-FORMATS = (
-    Format("SCP-ECG", "scp", _scp),
-    Format("Heal Force", "healforce", healforce.matches),
-    Format("DICOM", "dicom", _dicom),
-    Format("EDF", "edf", _edf),
-    Format("ISHNE", "ishne", lambda data: data.startswith(ishne.SIGNATURE)),
-    Format("AliveCor ATC", "atc", lambda data: data.startswith(atc.SIGNATURE)),
-    Format("MFER", "mfer", mfer.matches),
-    Format("Contec ECG90A", "contec", contec.matches),
-    Format("Bodykom CSZB", "bodykom", bodykom.matches),
-    Format("Lepu ER1", "lepu", lepu.matches_dat),
-    Format("HL7 aECG", "aecg", _root("AnnotatedECG")),
-    Format("GE MUSE XML", "muse", _root("RestingECG")),
-    Format("Philips XML", "philips", _root("restingecgdata")),
-    Format("CardioSoft XML", "cardiosoft", _root("CardiologyXML")),
-    Format("Schiller XML", "schiller", _root("com.xiriuz.sema.xml.schillerEDI.SchillerEDI")),
-    Format("ELI XML", "eli", _root("ECG")),
-    Format("JSON", "sampled_json", sampled_json.matches),
-    Format("Apple Watch CSV", "apple_watch", apple_watch.matches),
-    Format("Lepu text", "lepu", lepu.matches_text),
+SIGNATURES: tuple[tuple[Callable[[bytes], bool], Format], ...] = (
+    (_scp, Format("SCP-ECG", "scp")),
+    (healforce.matches, Format("Heal Force", "healforce")),
+    (_dicom, Format("DICOM", "dicom")),
+    (_edf, Format("EDF", "edf")),
+    (lambda data: data.startswith(ishne.SIGNATURE), Format("ISHNE", "ishne")),
+    (lambda data: data.startswith(atc.SIGNATURE), Format("AliveCor ATC", "atc")),
+    (mfer.matches, Format("MFER", "mfer")),
+    (contec.matches, Format("Contec ECG90A", "contec")),
+    (bodykom.matches, Format("Bodykom CSZB", "bodykom")),
+    (lepu.matches_dat, Format("Lepu ER1", "lepu")),
+    (sampled_json.matches, Format("JSON", "sampled_json")),
+    (apple_watch.matches, Format("Apple Watch CSV", "apple_watch")),
+    (lepu.matches_text, Format("Lepu text", "lepu")),
 )
 
 
+ROOTS = {
+    "AnnotatedECG": Format("HL7 aECG", "aecg"),
+    "RestingECG": Format("GE MUSE XML", "muse"),
+    "restingecgdata": Format("Philips XML", "philips"),
+    "CardiologyXML": Format("CardioSoft XML", "cardiosoft"),
+    "com.xiriuz.sema.xml.schillerEDI.SchillerEDI": Format("Schiller XML", "schiller"),
+    "ECG": Format("ELI XML", "eli"),
+}
+
+
 def recognise(data: bytes) -> Format | None:
-    """The first format of the table that the bytes are of."""
-    return next((one for one in FORMATS if one.matches(data)), None)
+    """The format of the root element, where there is one; else the first signature that the bytes have."""
+    if (root := root_name(data)) in ROOTS:
+        return ROOTS[root]
+    return next((one for matches, one in SIGNATURES if matches(data)), None)

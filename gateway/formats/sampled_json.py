@@ -7,7 +7,6 @@ Source: HL7 FHIR R4 and R5, 2.1.28.0.14 SampledData; a public reader of the Kard
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 
 import numpy as np
@@ -15,7 +14,7 @@ from numpy.typing import NDArray
 
 from gateway.errors import FormatError
 from gateway.formats.leads import lead_name, stacked
-from gateway.formats.measures import device, measurements, present
+from gateway.formats.measures import device, iso_time, measurements, present
 from gateway.formats.scale import NV_MV, implausible, millivolts, mv_per, number
 from gateway.model.ekg import EkgGroup, EkgRecording
 
@@ -78,13 +77,6 @@ def _decimal(value: Json) -> Decimal | None:
     return number(str(value)) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
 
 
-def _moment(value: Json) -> datetime | None:
-    try:
-        return datetime.fromisoformat(_text(value))
-    except ValueError:
-        return None
-
-
 def _read_fhir(root: Json) -> EkgRecording:
     components = [one for one in (root, *_each(_at(root, "component"))) if _at(one, "valueSampledData")]
     warnings: list[str] = []
@@ -103,7 +95,7 @@ def _read_fhir(root: Json) -> EkgRecording:
         leads=tuple(leads),
         samples_mv=samples_mv,
         sample_rate_hz=rates.pop(),
-        started_at=_moment(_at(root, "effectiveDateTime") or _at(root, "effectivePeriod", "start")),
+        started_at=iso_time(_text(_at(root, "effectiveDateTime") or _at(root, "effectivePeriod", "start"))),
         device=device(model=_text(_at(root, "device", "display"))),
         patient_fields=present({"id": _text(_at(root, "subject", "identifier", "value"))}),
         warnings=(*warnings, *notes),
@@ -169,7 +161,7 @@ def _read_kardia(root: Json) -> EkgRecording:
         leads=groups[0].leads,
         samples_mv=groups[0].samples_mv,
         sample_rate_hz=groups[0].sample_rate_hz,
-        started_at=_moment(_at(root, "recordedAt")),
+        started_at=iso_time(_text(_at(root, "recordedAt"))),
         device=device(
             model=_text(_at(root, "deviceInfo", "hardwareType")),
             serial=_text(_at(root, "deviceInfo", "serialNumber")),

@@ -33,6 +33,8 @@ from gateway.model.ekg import EkgGroup, EkgRecording
 
 FORMAT = "SCP-ECG"
 _HEADER = 16
+_MOST_SECTIONS = 256
+_MOST_FACTOR = 16
 _T = TypeVar("_T")
 
 
@@ -103,6 +105,9 @@ def _sections(file: View) -> _Record:
     elif file.u16(0) != crc_hqx(file.data[2:length], 0xFFFF):
         record.warnings.append("the CRC of the record does not hold")
     pointers = _section(file, 6, 0, record)
+    sizes = [pointers.u32(at + 2) for at in range(0, len(pointers) - 9, 10)]
+    if len(sizes) > _MOST_SECTIONS or sum(sizes) > 2 * len(file) + 65536:
+        raise pointers.error(f"{len(sizes)} sections of {sum(sizes)} bytes in a file of {len(file)}")
     record.protocol = file.u8(6 + 9)
     for at in range(0, len(pointers) - 9, 10):
         number, size, index = pointers.unpack("HII", at)
@@ -177,6 +182,8 @@ def _rhythm(
     if beat is None or beat.sample_rate_hz % rate_hz:
         raise view.error("bimodal compression without the full rate in section 5")
     factor = int(beat.sample_rate_hz // rate_hz)
+    if factor > _MOST_FACTOR:
+        raise view.error(f"{factor} samples in place of one")
     plans = [Bimodal.of(count, factor, beats.protected) for count in counts]
     rows = decoded(stream, [plan.stored for plan in plans], tables)
     if any(row.size != plan.stored for row, plan in zip(rows, plans, strict=True)):

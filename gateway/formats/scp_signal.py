@@ -16,7 +16,7 @@ from gateway.formats.leads import scp_lead
 from gateway.formats.scale import NV_MV, millivolts
 from gateway.formats.view import View
 
-_LONGEST = 20_000_000  # samples in all leads together: a day of one lead at 230 Hz
+_LONGEST = 4_000_000  # samples in all leads together: five minutes of twelve leads at 1000 Hz
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from gateway.formats.wfdb_header import FORMAT, Header, Signal, read_header
 from gateway.formats.wfdb_samples import FLAC, STORAGES, decode_flac, samples_in
 from gateway.model.ekg import EkgGroup, EkgRecording
 
-_MOST_SAMPLES = 50_000_000
+_MOST_MISSING = 8_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +69,11 @@ def _signals(files: Mapping[str, bytes], header: Header, section: str) -> _Part:
     """One segment: each signal file decoded once, its signals in mV, grouped by rate."""
     warnings: list[str] = []
     rows: dict[int, list[tuple[str, NDArray[np.float64]]]] = {}
-    for name, signals in groupby(header.signals, key=lambda signal: signal.file):
-        for signal, counts in _decoded(_file(files, name), tuple(signals), header, warnings):
+    runs = [(name, tuple(run)) for name, run in groupby(header.signals, key=lambda signal: signal.file)]
+    if len({name for name, _ in runs}) < len(runs):
+        raise FormatError(FORMAT, section, "the signals of one file do not stand together")
+    for name, signals in runs:
+        for signal, counts in _decoded(_file(files, name), signals, header, warnings):
             unit_mv = mv_per(signal.units)
             if unit_mv is None:
                 warnings.append(f"{signal.label} is in {signal.units}, not a voltage, and was left out")
@@ -158,28 +161,27 @@ def _segments(files: Mapping[str, bytes], header: Header) -> _Part:
     missing: list[str] = []
     warnings: list[str] = []
     at = 0
+    named = {name for name, length in header.segments if length and name != "~"}
+    read_parts = {name: _voltages(files, name, warnings) for name in sorted(named) if f"{name}.hea" in files}
     for name, length in header.segments:
-        if name != "~" and length:
-            found = files.get(f"{name}.hea")
-            if found is None:
-                missing.append(name)
-            else:
-                inner = read_header(found, f"{name}.hea")
-                if inner.segments:
-                    raise FormatError(FORMAT, f"{name}.hea", "a segment that has segments itself")
-                part = _voltages(files, inner, name, warnings)
-                if part is not None:
-                    parts.append((at, length, part))
+        if name in named and name not in read_parts:
+            missing.append(name)
+        elif name in named and (part := read_parts[name]) is not None:
+            parts.append((at, length, part))
         at += length
     if not parts:
         raise FormatError(FORMAT, header.name, "no segment with a voltage is there")
     if missing:
-        named = ", ".join(missing[:8]) + (", ..." if len(missing) > 8 else "")
-        warnings.append(f"{len(missing)} of {len(header.segments)} segments are not there: {named}")
+        names = ", ".join(missing[:8]) + (", ..." if len(missing) > 8 else "")
+        warnings.append(f"{len(missing)} of {len(header.segments)} segments are not there: {names}")
     return _Part((_joined(parts, header),), tuple(dict.fromkeys(warnings)))
 
 
-def _voltages(files: Mapping[str, bytes], inner: Header, name: str, warnings: list[str]) -> EkgGroup | None:
+def _voltages(files: Mapping[str, bytes], name: str, warnings: list[str]) -> EkgGroup | None:
+    """A segment's leads of its first rate; None, and a warning, where it holds no voltage."""
+    inner = read_header(files[f"{name}.hea"], f"{name}.hea")
+    if inner.segments:
+        raise FormatError(FORMAT, f"{name}.hea", "a segment that has segments itself")
     if not any(mv_per(signal.units) for signal in inner.signals):
         warnings.append(f"segment {name} holds no voltage")
         return None
@@ -197,8 +199,8 @@ def _joined(parts: list[tuple[int, int, EkgGroup]], header: Header) -> EkgGroup:
         raise FormatError(FORMAT, header.name, "segments of different sample rates")
     leads = tuple(dict.fromkeys(lead for _, _, part in parts for lead in part.leads))
     end = frame * max(at + length for at, length, _ in parts)
-    held = sum(part.samples_mv.size for _, _, part in parts)
-    if end * len(leads) > min(_MOST_SAMPLES, 50 * held + 1_000_000):
+    held = sum({id(part): part.samples_mv.size for _, _, part in parts}.values())
+    if end * len(leads) > 4 * held + _MOST_MISSING:
         raise FormatError(FORMAT, header.name, f"{end} samples in time, of which the segments hold few")
     samples_mv = np.full((len(leads), end), np.nan)
     for at, length, part in parts:
