@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from gateway.errors import FormatError
 
 _DECLARED = re.compile(r"^\s*<\?xml[^>]*\?>")
+_ENCODING = re.compile(rb"""^\s*<\?xml[^>]*\sencoding\s*=\s*["']([A-Za-z][\w.-]*)["']""")
 _NUMBERS = re.compile(r"[\s,+\-.0-9eE]*")
 _BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
 _ROOT = re.compile(r"<([A-Za-z_][\w.:-]*)(?=[\s>/])")
@@ -53,13 +54,8 @@ def parse_xml(data: bytes, file_format: str) -> Element:
     FormatError
         Not well-formed, an entity, an external reference, a character outside the encoding.
     """
-    bom = next((bom for bom, _ in _BOMS if data.startswith(bom)), b"")
-    source: bytes | str = data
-    if bom:  # the declaration may name another encoding than the bytes have
-        text = data[len(bom) :].decode(dict(_BOMS)[bom], "replace")
-        source = _DECLARED.sub("", text, count=1)
     try:
-        root: Element = defusedxml.ElementTree.fromstring(source, forbid_entities=True)
+        root: Element = defusedxml.ElementTree.fromstring(_source(data), forbid_entities=True)
     except ParseError as error:
         line, column = error.position
         raise FormatError(file_format, f"line {line}", f"not well-formed XML, column {column}") from None
@@ -71,6 +67,20 @@ def parse_xml(data: bytes, file_format: str) -> Element:
         if isinstance(element.tag, str):
             element.tag = element.tag.rpartition("}")[2]
     return root
+
+
+def _source(data: bytes) -> bytes | str:
+    """Text without its declaration, which may lie, or bytes where expat can decode them itself.
+
+    Expat knows no encodings of several bytes but UTF-8 and UTF-16; carts made in China write GBK.
+    """
+    for bom, encoding in _BOMS:
+        if data.startswith(bom):
+            return _DECLARED.sub("", data[len(bom) :].decode(encoding, "replace"), count=1)
+    declared = _ENCODING.match(data[:256])
+    if declared and declared[1].lower().startswith((b"gb", b"big5", b"shift", b"euc", b"iso-2022")):
+        return _DECLARED.sub("", data.decode(declared[1].decode("ascii")), count=1)
+    return data
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,6 +78,10 @@ def read(data: bytes) -> EkgRecording:
     if leads.beat_subtracted:
         if beat is None:
             raise FormatError(FORMAT, "section 5", "is missing, and its beat was subtracted from the rhythm")
+        if beat.sample_rate_hz != rate_hz or any(leads.late):
+            raise FormatError(
+                FORMAT, "section 5", "its beat was subtracted from a rhythm of another rate or start"
+            )
         add_reference_beats(samples_mv, beat.samples_mv, beats, record.need(4))
     about = record.attempt(1, read_about, About())
     return EkgRecording(
@@ -176,7 +180,8 @@ def _rhythm(
         short = min(row.size for row in rows)
         if any(row.size != count for row, count in zip(rows, counts, strict=True)):
             record.warnings.append(f"section 3 claims {max(counts)} samples a lead, section 6 holds {short}")
-        samples_mv, notes = stacked([stream.millivolts(row) for row in rows], FORMAT)
+        placed = [_placed(stream.millivolts(row), late) for row, late in zip(rows, leads.late, strict=True)]
+        samples_mv, notes = stacked(placed, FORMAT)
         record.warnings.extend(notes)
         return samples_mv, rate_hz
     if beat is None or beat.sample_rate_hz % rate_hz:
@@ -192,3 +197,8 @@ def _rhythm(
     samples_mv, notes = stacked(restored, FORMAT)
     record.warnings.extend(notes)
     return samples_mv, beat.sample_rate_hz
+
+
+def _placed(row: NDArray[np.float64], late: int) -> NDArray[np.float64]:
+    """A lead that begins later than the first one, with no signal before it."""
+    return np.concatenate([np.full(late, np.nan), row]) if late else row

@@ -44,6 +44,12 @@ class Leads:
     def names(self) -> tuple[str, ...]:
         return tuple(scp_lead(lead.code) for lead in self.leads)
 
+    @property
+    def late(self) -> tuple[int, ...]:
+        """Samples by which each lead begins after the earliest: carts record some leads in turn."""
+        start = min(lead.first for lead in self.leads)
+        return tuple(lead.first - start for lead in self.leads)
+
 
 @dataclass(frozen=True, slots=True)
 class Qrs:
@@ -86,7 +92,7 @@ def read_leads(view: View) -> Leads:
     for n, lead in enumerate(leads):
         if lead.last < lead.first:
             raise view.error(f"a lead from sample {lead.first} to {lead.last}", 2 + 9 * n)
-    if not leads or sum(lead.samples for lead in leads) > _LONGEST:
+    if not leads or sum(lead.last for lead in leads) > _LONGEST:
         raise view.error(f"{len(leads)} leads of {sum(lead.samples for lead in leads)} samples")
     return Leads(leads, bool(view.u8(1) & 1))
 

@@ -45,6 +45,16 @@ def test_an_amplitude_is_origin_plus_digit_times_scale_each_in_its_unit() -> Non
     assert recording.sample_rate_hz == 250.0
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "gb2312", "gb18030", "iso-8859-1"])
+def test_the_encoding_is_that_of_the_bytes_or_of_the_declaration(encoding: str) -> None:
+    name = "M\u00fcller" if encoding == "iso-8859-1" else "\u738b"
+    person = f"<componentOf><subject><trialSubject><subjectDemographicPerson><name>{name}</name>"
+    person += "</subjectDemographicPerson></trialSubject></subject></componentOf>"
+    text = SMALL.decode().replace('version="1.0"', f'version="1.0" encoding="{encoding}"')
+    data = text.replace("</AnnotatedECG>", person + "</AnnotatedECG>").encode(encoding)
+    assert read(data).patient_fields == {"name": name}
+
+
 def test_a_start_without_a_zone_gets_none() -> None:
     started = read(SMALL).started_at
     assert started is not None

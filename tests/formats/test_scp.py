@@ -161,6 +161,16 @@ def test_a_lead_that_starts_at_0_and_ends_at_n_has_n_samples() -> None:
     assert read(scp_file(sections)).samples_mv.shape == (2, 3)
 
 
+def test_leads_that_were_recorded_in_turn_stay_in_their_time() -> None:
+    rows = struct.pack("<IIBIIB", 1, 2, 1, 3, 4, 62)
+    stream = scp_stream((struct.pack("<2h", 4, 8), struct.pack("<2h", 12, 16)), nv=1000)
+    recording = read(scp_file({3: bytes([2, 0]) + rows, 6: stream}))
+    assert (recording.samples_mv * 1000).tolist() == [
+        pytest.approx([4, 8, float("nan"), float("nan")], nan_ok=True),
+        pytest.approx([float("nan"), float("nan"), 12, 16], nan_ok=True),
+    ]
+
+
 def test_more_samples_claimed_than_stored_is_said() -> None:
     recording = read(scp_file(PLAIN | {3: scp_leads((1, 62), 5)}))
     assert recording.samples_mv.shape == (2, 3)
