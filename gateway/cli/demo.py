@@ -2,15 +2,15 @@
 
 import asyncio
 import signal
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from gateway.cli.printable import print_table
 from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
@@ -71,14 +71,8 @@ async def _play(folder: Path, ehr: str | None, *, once: bool) -> "tuple[Row, ...
 
 
 def _print_summary(rows: "tuple[Row, ...]") -> int:
-    table = Table("device", "reading", "values")
-    for heading in ("patient", "control id", "ack"):
-        table.add_column(heading, no_wrap=True)
-    for row in rows:
-        table.add_row(
-            row.device, str(row.reading_id), row.values, row.patient, row.control_id, row.acknowledgement
-        )
-    Console(width=max(Console().width, 100)).print(table)
+    headings = ("device", "reading", "values", "patient", "control id", "ack")
+    print_table(headings, (line for row in rows for line in _lines(row)))
     faults = [f"{row.device}, reading {row.reading_id}: {fault}" for row in rows for fault in row.faults]
     for fault in faults:
         click.echo(f"gateway: {fault}", err=True)
@@ -88,3 +82,10 @@ def _print_summary(rows: "tuple[Row, ...]") -> int:
         return 1
     click.echo(f"{len(rows)} messages, every one acknowledged with the values that were measured")
     return 0
+
+
+def _lines(row: "Row") -> Iterator[tuple[str, ...]]:
+    """A reading's row, each further value in a row of its own."""
+    first, *others = row.values or ("",)
+    yield row.device, str(row.reading_id), first, row.patient, row.control_id, row.acknowledgement
+    yield from (("", "", value, "", "", "") for value in others)

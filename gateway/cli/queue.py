@@ -9,9 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
-from rich.table import Table
 
+from gateway.cli.printable import print_table
 from gateway.store import Database, outbox
 
 _config = click.option(
@@ -43,11 +42,11 @@ def list_messages(config_file: Path, as_json: bool) -> None:
     if not messages:
         click.echo("nothing waits")
         return
-    table = Table("no.", "destination", "control id", "reading", "state", "tries", "reason")
-    for m in messages:
-        row = (m.id, m.destination, m.control_id, m.reading_id, m.state, m.attempts, m.reason)
-        table.add_row(*map(str, row))
-    Console().print(table)
+    rows = (
+        (str(m.id), m.destination, m.control_id, str(m.reading_id), m.state, str(m.attempts), m.reason)
+        for m in messages
+    )
+    print_table(("no.", "destination", "control id", "reading", "state", "tries", "reason"), rows)
 
 
 @queue.command(epilog="Example: gateway queue show 17")

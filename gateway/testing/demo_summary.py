@@ -18,15 +18,17 @@ class Row:
 
     Parameters
     ----------
-    device, values, patient, control_id, acknowledgement : str
+    device : str
     reading_id : int
+    values : tuple of str
+    patient, control_id, acknowledgement : str
     faults : tuple of str
         What is not as it should be; empty when the EHR has what the device measured.
     """
 
     device: str
     reading_id: int
-    values: str
+    values: tuple[str, ...]
     patient: str
     control_id: str
     acknowledgement: str
@@ -83,12 +85,13 @@ def _acknowledgement(db: sqlite3.Connection, message: outbox.OutboxMessage) -> s
     return outbox.attempts(db, message.id)[-1].detail
 
 
-def _values(reading: Reading) -> str:
-    return "\n".join(
-        f"{observation.name} {observation.value if observation.text is None else observation.text}"
-        f" {observation.unit or ''}".rstrip()
-        for observation in reading.observations
-    )
+def _values(reading: Reading) -> tuple[str, ...]:
+    return tuple(map(_printed, reading.observations))
+
+
+def _printed(observation: Observation) -> str:
+    value = observation.text if observation.value is None else f"{observation.value:f}"
+    return " ".join(filter(None, (observation.name, observation.comparator, value, observation.unit)))
 
 
 def _faults(station: Station | None, reading: Reading, copy: Message | None) -> Iterator[str]:
