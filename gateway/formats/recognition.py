@@ -44,7 +44,10 @@ class Format:
 
 
 def _scp(data: bytes) -> bool:
-    return data[16:22] == b"SCPECG"
+    """By the word in section 0, or, in files older than it, by a first pointer to section 0 itself."""
+    if data[16:22] == b"SCPECG":
+        return True
+    return data[8:10] == b"\0\0" and data[22:24] == b"\0\0" and data[28:32] == b"\x07\0\0\0"
 
 
 def _dicom(data: bytes) -> bool:

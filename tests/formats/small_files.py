@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from pydicom import Dataset, FileMetaDataset, dcmwrite
-from pydicom.uid import ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
 from gateway.formats import aecg_writer
 
@@ -112,7 +112,9 @@ def eli() -> bytes:
  ENCODING="BASE64" DATA="{rhythm}"/></ECG>""".encode()
 
 
-def dicom(*, padding: int | None = None, little_correction: str = "4.88", unit: str = "uV") -> bytes:
+def dicom(
+    *, padding: int | None = None, correction: str = "4.88", unit: str = "uV", big_endian: bool = False
+) -> bytes:
     channels = []
     for code in ("2:1", "2:62"):
         source, units, channel = Dataset(), Dataset(), Dataset()
@@ -120,7 +122,7 @@ def dicom(*, padding: int | None = None, little_correction: str = "4.88", unit: 
         units.CodeValue, units.CodingSchemeDesignator, units.CodeMeaning = unit, "UCUM", "unit"
         channel.ChannelSourceSequence, channel.ChannelSensitivity = [source], "1"
         channel.ChannelSensitivityUnitsSequence = [units]
-        channel.ChannelSensitivityCorrectionFactor, channel.ChannelBaseline = little_correction, "0"
+        channel.ChannelSensitivityCorrectionFactor, channel.ChannelBaseline = correction, "0"
         channel.WaveformBitsStored = 16
         channels.append(channel)
     group = Dataset()
@@ -130,10 +132,10 @@ def dicom(*, padding: int | None = None, little_correction: str = "4.88", unit: 
     group.WaveformBitsAllocated, group.WaveformSampleInterpretation = 16, "SS"
     if padding is not None:
         group.add_new(0x5400100A, "OW", struct.pack("<h", padding))
-    group.add_new(0x54001010, "OW", COUNTS.T.tobytes())
+    group.add_new(0x54001010, "OW", COUNTS.T.astype(">i2" if big_endian else "<i2").tobytes())
     dataset = Dataset()
     dataset.file_meta = FileMetaDataset()
-    dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian
+    dataset.file_meta.TransferSyntaxUID = ExplicitVRBigEndian if big_endian else ImplicitVRLittleEndian
     dataset.SOPClassUID, dataset.SOPInstanceUID = "1.2.840.10008.5.1.4.1.1.9.1.1", "2.25.17"
     dataset.AcquisitionDateTime, dataset.TimezoneOffsetFromUTC = "20260302091405", "-0500"
     dataset.PatientName, dataset.PatientID, dataset.PatientAge = "Muster^Erika", "P-17", "061Y"

@@ -47,6 +47,11 @@ def test_without_section_2_the_samples_are_plain_16_bit_numbers() -> None:
     assert recording.warnings == ()
 
 
+def test_files_older_than_the_word_scpecg_are_known_by_their_pointers() -> None:
+    data = scp_file(PLAIN).replace(b"SCPECG", bytes(6))
+    assert read(data).samples_mv.shape == (2, 3)
+
+
 def test_section_1_gives_patient_and_start() -> None:
     recording = read(scp_file(PLAIN))
     assert recording.patient_fields == {

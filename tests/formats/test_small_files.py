@@ -135,7 +135,17 @@ def test_a_typical_cycle_has_a_scale_of_its_own() -> None:
 
 
 def test_the_correction_factor_of_a_dicom_channel_is_part_of_its_scale() -> None:
-    assert read(small.dicom(little_correction="2", unit="mV")).samples_mv[0, 0] == -4.0
+    assert read(small.dicom(correction="2", unit="mV")).samples_mv[0, 0] == -4.0
+
+
+def test_a_dicom_object_without_preamble_is_read() -> None:
+    data = small.dicom()
+    bare = data[data.index(b"\x08\0\x16\0") :]
+    assert np.array_equal(read(bare).samples_mv, read(data).samples_mv)
+
+
+def test_a_big_endian_dicom_object_is_read_in_its_byte_order() -> None:
+    assert np.array_equal(read(small.dicom(big_endian=True)).samples_mv, read(small.dicom()).samples_mv)
 
 
 def test_dicom_padding_is_missing_signal_but_not_where_it_is_a_voltage() -> None:
