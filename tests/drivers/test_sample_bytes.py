@@ -20,6 +20,9 @@ _NOT_VALUES = {"taken_at", "patient-id", "mode"}
 DRIVERS = (
     "and-bp-serial",
     "and-scale",
+    "contec-08a",
+    "detecto",
+    "dinamap",
     "gatt-blood-pressure",
     "health-o-meter",
     "masimo-serial",

@@ -1,0 +1,188 @@
+r"""GE Dinamap PRO, ProCare and Compact, Carescape V100: the host port. Serial, 9600 8N1, ASCII, ended by CR.
+
+The host asks, once a second. A message is a blank, two letters, data, two check characters::
+
+     NA1000025130067086&)\r
+
+======  =====  ===============================================================
+offset  width  ``NA``: blood pressure
+======  =====  ===============================================================
+3       1      status: 1 valid, above 2 an error
+4       2      not understood, and not looked at
+6       4      seconds since the determination
+10      3      systolic, mmHg
+13      3      diastolic
+16      3      mean
+======  =====  ===============================================================
+
+``RC`` has the pulse rate in 4 to 6. Check: the sum v of all characters from the blank on, each less 0x1F;
+0x20 + v div 64, then 0x20 + v mod 64.
+
+The monitor keeps its last result for hours. It is new when its age has gone back, or its numbers changed,
+while we watched; what stood there at the first look is passed over. Its pulse rate is asked for then. The
+time is that of the reply less the age. Commands that start a determination are left out on purpose.
+
+Source: a public program that was used with a monitor (TKUtility); the check was deduced from its commands
+and fits them. GE's own description was not seen. Evidence: one implementation.
+"""
+
+import re
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from gateway.drivers.contract import Driver, Events, Measured, Progress, Send, SerialLink, SetTimer, TcpLink
+from gateway.drivers.line_session import LineFrames
+from gateway.errors import DecodeError
+from gateway.model import Observation, Reading, rejected
+
+_ASK_PRESSURE, _ASK_PULSE = b" NA!2\r", b" RC!8\r"
+_POLL_S, _PULSE_WAIT_S = 1.0, 2.0
+_MESSAGE_START = re.compile(rb" (?:NA|RC)(?=\d)")
+_PRESSURE = re.compile(rb" NA(\d)..(\d{4})(\d{3})(\d{3})(\d{3}).*", re.DOTALL)
+_PULSE = re.compile(rb" RC.(\d{3}).*", re.DOTALL)
+_VALID, _LAST_GOOD = 1, 2
+_NAMES = ("systolic", "diastolic", "mean-arterial-pressure")
+
+
+@dataclass(frozen=True, slots=True)
+class Pressure:
+    """A reply to NA: the result that the monitor shows, if it has one, and how old it is."""
+
+    reading: Reading | None
+    age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """A reply to RC, 1/min."""
+
+    rate: Decimal
+
+
+def check_characters(message: bytes) -> bytes:
+    """The two characters that belong behind `message`, which begins with its blank."""
+    total = sum(byte - 0x1F for byte in message)
+    return bytes((0x20 + total // 64 & 0xFF, 0x20 + total % 64))
+
+
+def parse_message(line: bytes) -> Pressure | Pulse:
+    """One message of the monitor, without its CR.
+
+    Raises
+    ------
+    DecodeError
+        Check characters or layout do not hold.
+    """
+    message, check = line[:-2], line[-2:]
+    if check != check_characters(message):
+        raise DecodeError(
+            "checksum", f"{check!r}, computed {check_characters(message)!r}", offset=len(message)
+        )
+    if match := _PRESSURE.fullmatch(message):
+        return Pressure(_reading(*(int(part) for part in match.groups())), timedelta(seconds=int(match[2])))
+    if match := _PULSE.fullmatch(message):
+        return Pulse(Decimal(int(match[1])))
+    raise DecodeError("layout", "neither a blood pressure nor a pulse rate", offset=0)
+
+
+def _reading(status: int, _age: int, *pressures: int) -> Reading | None:
+    if status > _LAST_GOOD:
+        return rejected("blood-pressure", f"status {status}: error of the monitor")
+    if status != _VALID:
+        return None
+    if not all(pressures[:2]):
+        return rejected("blood-pressure", "no systolic or no diastolic")
+    return Reading(
+        kind="blood-pressure",
+        observations=tuple(
+            Observation(name, Decimal(value), "mm[Hg]")
+            for name, value in zip(_NAMES, pressures, strict=True)
+            if value
+        ),
+    )
+
+
+class Frames(LineFrames):
+    """Every message for itself."""
+
+    terminator = b"\r"
+    longest = 64
+    silent = b"\n"
+
+    def start(self, line: bytes) -> int:
+        noise = len(line) - len(line.lstrip(b"\x00\xff\r\n"))
+        return max((match.start() for match in _MESSAGE_START.finditer(line)), default=noise)
+
+    def line(self, line: bytes, at: datetime) -> Events:
+        if not line:
+            return ()
+        message = parse_message(line)
+        if isinstance(message, Pulse):
+            return self.pulse(message)
+        if message.reading is None:
+            return (Progress("no result"),)
+        reading = replace(message.reading, provenance=line).taken(at - message.age, by="gateway")
+        return self.pressure(reading, message.age)
+
+    def pressure(self, reading: Reading, _age: timedelta) -> Events:
+        return (Measured(reading),)
+
+    def pulse(self, pulse: Pulse) -> Events:
+        return (Progress(f"pulse rate {pulse.rate}"),)
+
+
+class Session(Frames):
+    """Watches for a new result, and asks for its pulse rate."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._shown: tuple[Reading, timedelta] | None = None
+        self._new: Reading | None = None
+
+    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+        return (SetTimer("poll", _POLL_S),)
+
+    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+        if name == "poll":
+            return Send(_ASK_PRESSURE), SetTimer("poll", _POLL_S)
+        return self._done()
+
+    def disconnected(self, at: datetime) -> Events:
+        return super().disconnected(at) + self._done()
+
+    def pressure(self, reading: Reading, age: timedelta) -> Events:
+        before, self._shown = self._shown, (reading, age)
+        if before is None:
+            return (Progress("result of an earlier measurement passed over"),)
+        shown, shown_age = before
+        if age >= shown_age and (reading.notes, reading.observations) == (shown.notes, shown.observations):
+            return ()
+        unfinished = self._done()
+        if reading.status == "rejected":
+            return *unfinished, Measured(reading)
+        self._new = reading
+        return *unfinished, Send(_ASK_PULSE), SetTimer("pulse", _PULSE_WAIT_S)
+
+    def pulse(self, pulse: Pulse) -> Events:
+        if self._new is not None and pulse.rate:
+            observed = (*self._new.observations, Observation("pulse-rate", pulse.rate, "/min"))
+            self._new = replace(self._new, observations=observed)
+        return *self._done(), SetTimer("pulse", 0)
+
+    def _done(self) -> Events:
+        reading, self._new = self._new, None
+        return () if reading is None else (Measured(reading),)
+
+
+DRIVER = Driver(
+    id="dinamap",
+    vendor="GE",
+    models=("Dinamap PRO", "Dinamap ProCare", "Dinamap Compact", "Carescape V100"),
+    kind="blood-pressure-monitor",
+    emits={**dict.fromkeys(_NAMES, ("mm[Hg]",)), "pulse-rate": ("/min",)},
+    links=(SerialLink(baudrate=9600), TcpLink()),
+    evidence="one-implementation",
+    session=Session,
+    frames=Frames,
+)
