@@ -108,6 +108,8 @@ class Lane:
 
     async def _attempt(self, message: outbox.OutboxMessage) -> Verdict:
         """One sending, to an answer or to silence."""
+        if self._connection is not None and self._connection.is_closed:
+            await self._hang_up()
         try:
             if self._connection is None:
                 self._connection = await MllpConnection.open(

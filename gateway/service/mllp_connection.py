@@ -42,6 +42,11 @@ class MllpConnection:
         async with asyncio.timeout(timeout_s):
             return cls(*await asyncio.open_connection(address.host, address.port))
 
+    @property
+    def is_closed(self) -> bool:
+        """The receiver has closed it, as some do after each answer."""
+        return self.reader.at_eof() or self.writer.is_closing()
+
     async def send(self, message: bytes) -> None:
         self.writer.write(mllp.frame(message))
         await self.writer.drain()

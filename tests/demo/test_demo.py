@@ -108,18 +108,34 @@ def test_what_a_killed_run_left_is_delivered_by_the_next(tmp_path: Path):
     assert len(kept) >= max(stored)
 
 
-def test_another_receiver_can_take_the_place_of_the_demos_own(tmp_path: Path):
-    script = (
-        "import asyncio\n"
-        "from gateway.testing import FakeEhr\n"
-        "async def main():\n"
-        "    async with FakeEhr() as ehr:\n"
-        "        print(ehr.port, flush=True)\n"
-        "        await ehr.wait_for(4)\n"
-        "        await asyncio.sleep(60)\n"
-        "asyncio.run(main())\n"
-    )
-    other = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True)
+RECEIVER_OF_OTHERS = """
+import asyncio
+
+from hl7.mllp import start_hl7_server
+
+
+async def serve(reader, writer):
+    try:
+        while True:
+            message = await reader.readmessage()
+            writer.writemessage(message.create_ack())
+            await writer.drain()
+    except asyncio.IncompleteReadError:
+        writer.close()
+
+
+async def main():
+    server = await start_hl7_server(serve, "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+asyncio.run(main())
+"""
+
+
+def test_the_receiver_of_others_can_take_the_place_of_the_demos_own(tmp_path: Path):
+    other = subprocess.Popen([sys.executable, "-c", RECEIVER_OF_OTHERS], stdout=subprocess.PIPE, text=True)
     assert other.stdout is not None
     port = int(other.stdout.readline())
     command = [*GATEWAY, "demo", "--once", "--dir", str(tmp_path), "--ehr", f"127.0.0.1:{port}"]

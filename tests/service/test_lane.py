@@ -241,6 +241,20 @@ def test_a_receiver_that_cuts_or_omits_the_control_id_can_be_configured(
     assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
 
 
+def test_a_receiver_that_closes_after_each_answer_gets_every_message_in_order(database: Database):
+    class OneEach(Receiver):
+        async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> bool:
+            await super()._answer(message, writer)
+            return False
+
+    receiver = OneEach([])
+    sent = [_queue(database) for _ in range(5)]
+    _deliver(database, receiver, *sent)
+    arrived = [parse(message).control_id for message in receiver.got]
+    assert list(dict.fromkeys(arrived)) == sent
+    assert {_state(database, control_id)[0] for control_id in sent} == {"acknowledged"}
+
+
 def test_an_answer_in_pieces_is_one_answer(database: Database):
     class Slow(Receiver):
         async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> bool:
