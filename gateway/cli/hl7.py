@@ -122,7 +122,8 @@ def _sent(message: "Message", to: "Address", timeout_s: float) -> "Message":
     except TimeoutError as error:
         raise TransportError(f"{to}: no answer within {timeout_s:g} s; is it an MLLP receiver?") from error
     except OSError as error:
-        why = os.strerror(error.errno) if (error.errno or 0) > 0 else error.strerror or str(error)
+        number = error.errno or 0  # name look-ups count theirs below zero
+        why = os.strerror(number) if number > 0 else error.strerror or str(error)
         raise TransportError(f"{to}: {why}; check the address and that a receiver runs there") from error
 
 

@@ -171,7 +171,7 @@ class TcpLink:
 
 @dataclass(frozen=True, slots=True)
 class FolderLink:
-    """Files dropped in a folder, by name pattern: each complete file one ``received``, its name the channel."""
+    """Files in a folder, by name pattern: each complete file is one ``received``, its name the channel."""
 
     patterns: tuple[str, ...]
 
