@@ -139,7 +139,7 @@ class Session(Frames):
 DRIVER = Driver(
     id="and-scale",
     vendor="A&D",
-    models=("A&D standard format scales and balances",),
+    models=("EK-L", "EJ", "EK-AEP", "GC", "HC", "GH", "GX"),
     kind="scale",
     emits={"weight": tuple(_UNITS.values())},
     links=(

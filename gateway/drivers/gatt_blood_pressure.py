@@ -262,7 +262,7 @@ _PRESSURE_UNITS = ("mm[Hg]", "kPa")
 DRIVER = Driver(
     id="gatt-blood-pressure",
     vendor="",
-    models=("Blood Pressure Service 0x1810",),
+    models=(),
     kind="blood-pressure-monitor",
     emits={
         "systolic": _PRESSURE_UNITS,

@@ -175,7 +175,7 @@ def _no_reply(line: bytes) -> Events:
 DRIVER = Driver(
     id="mt-sics",
     vendor="Mettler-Toledo",
-    models=("MT-SICS scales and balances",),
+    models=("AT", "AL-IC", "JS", "IND", "ICS"),
     kind="scale",
     emits={"weight": tuple(_UNITS.values())},
     links=(
