@@ -167,7 +167,8 @@ class EkgFilterStream:
         leads = np.atleast_2d(raw)
         if not self._gaps:
             self._gaps = [LevelledGaps() for _ in leads]
-        ekg = np.stack([gaps.levelled(lead) for gaps, lead in zip(self._gaps, leads, strict=True)])
+        levelled = (gaps.levelled(lead, np.isnan(lead)) for gaps, lead in zip(self._gaps, leads, strict=True))
+        ekg = np.stack(list(levelled))
         ekg = ekg - sum(line(ekg) for line in self._lines)
         for section in self._sections:
             ekg = section(ekg)
