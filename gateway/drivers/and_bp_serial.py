@@ -151,10 +151,10 @@ class Session:
         )
         self._end = 0
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return (*self._all(self._blocks.feed(data), at), SetTimer("silence", _SILENCE_S))
 
-    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def timer(self, name: str, at: datetime) -> Events:
         return self._all(self._blocks.flush(), at)
 
     def disconnected(self, at: datetime) -> Events:

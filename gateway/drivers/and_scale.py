@@ -120,13 +120,13 @@ class Session(Frames):
         super().__init__()
         self._load = OneLoad()
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return (SetTimer("quiet", _QUIET_S),)
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return (*super().received(data, channel, at), SetTimer("quiet", _QUIET_S))
 
-    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def timer(self, name: str, at: datetime) -> Events:
         return (*self._load.silent(), Send(b"Q\r\n"), SetTimer("quiet", _QUIET_S))
 
     def stable(self, reading: Reading) -> Events:

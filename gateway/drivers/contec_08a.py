@@ -114,10 +114,10 @@ class Session:
         self._count = 0
         self._seen: deque[bytes] = deque(maxlen=_RECORDS_REMEMBERED)
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return tuple(Send(greeting) for greeting in _GREETINGS)
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         offset, self._received = self._received, self._received + len(data)
         try:
             return self._report(data, at)

@@ -211,6 +211,7 @@ class Driver:
     id : str
         Lower case, vendor first: ``nonin-serial``.
     vendor : str
+        Empty where devices of any maker follow the protocol.
     models : tuple of str
     kind : str
     emits : mapping of str to tuple of str
@@ -242,4 +243,4 @@ class Driver:
     @property
     def device(self) -> Device:
         """What the declaration alone says of a connected device: its model only where there is just one."""
-        return Device(vendor=self.vendor, model=self.models[0] if len(self.models) == 1 else None)
+        return Device(vendor=self.vendor or None, model=self.models[0] if len(self.models) == 1 else None)

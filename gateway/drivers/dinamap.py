@@ -140,10 +140,10 @@ class Session(Frames):
         self._shown: tuple[Reading, timedelta] | None = None
         self._new: Reading | None = None
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return (SetTimer("poll", _POLL_S),)
 
-    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def timer(self, name: str, at: datetime) -> Events:
         if name == "poll":
             return Send(_ASK_PRESSURE), SetTimer("poll", _POLL_S)
         return self._done()

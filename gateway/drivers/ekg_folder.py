@@ -52,7 +52,7 @@ def _reported(recording: EkgRecording) -> Iterator[Observation]:
 class Session:
     """One file in, one reading or one fault out."""
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         from gateway.formats import parse  # noqa: PLC0415 - whoever lists drivers need not wait for NumPy
 
         try:
@@ -63,7 +63,7 @@ class Session:
 
 DRIVER = Driver(
     id="ekg-folder",
-    vendor="any",
+    vendor="",
     models=(),
     kind="ekg",
     emits={name: (unit,) for name, unit in _UNITS.items()},

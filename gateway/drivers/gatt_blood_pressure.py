@@ -235,7 +235,7 @@ class Session(Frames):
         super().__init__()
         self._seen: deque[bytes] = deque(maxlen=_RECORDS_REMEMBERED)
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return (
             *(Read(channel) for channel in (*_IDENTITY, information.BATTERY_LEVEL, FEATURE)),
             Subscribe(CUFF_PRESSURE, optional=True),

@@ -36,10 +36,10 @@ class Frames:
     def __init__(self) -> None:
         self._packets = escape_packets.packets()
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return (*self._all(self._packets.feed(data), at), SetTimer("silence", _SILENCE_S))
 
-    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def timer(self, name: str, at: datetime) -> Events:
         return self._all(self._packets.flush(), at)
 
     def disconnected(self, at: datetime) -> Events:

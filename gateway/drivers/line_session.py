@@ -38,7 +38,7 @@ class LineFrames:
         """Where the frame in a line begins: noise of plugging in, or a torn line, may stand before it."""
         return len(line) - len(line.lstrip(_NOISE))
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return tuple(event for frame in self._lines.feed(data) for event in self._events(frame, at))
 
     def disconnected(self, at: datetime) -> Events:

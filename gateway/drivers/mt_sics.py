@@ -138,10 +138,10 @@ class Session(Frames):
         super().__init__()
         self._load = OneLoad()
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return Send(b"I2\r\n"), Send(b"I4\r\n"), SetTimer("poll", _POLL_S)
 
-    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def timer(self, name: str, at: datetime) -> Events:
         if name == "poll":
             return Send(b"SI\r\n"), SetTimer("poll", _POLL_S)
         return self._load.silent()

@@ -83,7 +83,7 @@ class Frames:
     def __init__(self, data_format: str, **_concluding: str) -> None:
         self._formats = FORMATS if data_format == "auto" else {data_format: FORMATS[data_format]}
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         heard = explain(data, self._formats)
         if not heard:
             return (Fault("sync", "no Nonin format: no frame, packet, record or line holds", 0),)
@@ -107,10 +107,10 @@ class Session:
         self._finger: OneFinger | None = None
         self._records: deque[bytes] = deque(maxlen=_RECORDS_REMEMBERED)
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return (Send(self._command),) if self._command else ()
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return self._all(self._hearing.feed(data), at)
 
     def disconnected(self, at: datetime) -> Events:

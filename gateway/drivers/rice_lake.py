@@ -149,7 +149,7 @@ class Frames:
         self._blocks = Blocks(re.compile(rb"[\x1b \dGTNP-]"), 1, _length, _holds, longest=_LONGEST)
         self._labelled: Labelled = {}
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return self._all(self._blocks.feed(data), at)
 
     def disconnected(self, at: datetime) -> Events:
@@ -202,10 +202,10 @@ class Session(Frames):
         super().__init__()
         self._load = OneLoad()
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return (SetTimer("poll", _POLL_S),)
 
-    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def timer(self, name: str, at: datetime) -> Events:
         return Send(escape_packets.ASK), SetTimer("poll", _POLL_S)
 
     def answered(self, reading: Reading) -> Events:

@@ -128,7 +128,7 @@ class Frames:
             longest=_RESULT,
         )
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return tuple(event for frame in self._blocks.feed(data) for event in self._events(frame, at))
 
     def disconnected(self, at: datetime) -> Events:
@@ -168,10 +168,10 @@ class Session(Frames):
         self._inflated = False
         self._awaited = False
 
-    def connected(self, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def connected(self, at: datetime) -> Events:
         return (SetTimer("poll", _POLL_S),)
 
-    def timer(self, name: str, at: datetime) -> Events:  # noqa: ARG002 - the contract's
+    def timer(self, name: str, at: datetime) -> Events:
         return Send(_ASK_RESULT if self._awaited else _ASK_PRESSURE), SetTimer("poll", _POLL_S)
 
     def result(self, reading: Reading) -> Events:
