@@ -162,7 +162,7 @@ class FolderConnection(Stream):
 
     @property
     def device(self) -> Device:
-        return Device(id=self._transport.url)
+        return Device()
 
     async def receive(self) -> Received | None:
         while not self._closing.is_set():

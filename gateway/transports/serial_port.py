@@ -65,13 +65,13 @@ def _configured(url: str, link: SerialLink) -> Port:
 
 
 def _identity(url: str) -> Device:
-    """What the cable says of itself, by its serial number or else by where it is plugged in."""
+    """The cable, by its serial number or its place. What hangs on it has a serial number of its own."""
     path = os.path.realpath(url)
     for found in list_ports.comports():
         if found.device == path and found.vid is not None:
             place = found.serial_number or found.location
-            return Device(serial=found.serial_number, id=f"usb:{found.vid:04x}:{found.pid:04x}:{place}")
-    return Device(id=url)
+            return Device(id=f"usb:{found.vid:04x}:{found.pid:04x}:{place}")
+    return Device()
 
 
 def _open(url: str, link: SerialLink) -> tuple[Port, Device]:
@@ -81,7 +81,7 @@ def _open(url: str, link: SerialLink) -> tuple[Port, Device]:
     except (serial.SerialException, OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         raise TransportError(f"{url}: {_REFUSALS.get(number or 0) or _plain(error)}") from error
-    return port, Device(id=url) if "://" in url else _identity(url)
+    return port, Device() if "://" in url else _identity(url)
 
 
 class SerialConnection(Stream):

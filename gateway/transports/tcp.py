@@ -42,7 +42,7 @@ class TcpConnection(Stream):
 
     @property
     def device(self) -> Device:
-        return Device(id=self._url)
+        return Device()
 
     async def receive(self) -> Received | None:
         try:
