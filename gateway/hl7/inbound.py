@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import TypeAlias
 
 from gateway.hl7.acknowledgement import Refusal
+from gateway.hl7.building import DELETE
 from gateway.hl7.delimiters import STANDARD, escaper
 from gateway.hl7.message import Message, Segment
 from gateway.model import Encounter, Identifier, Patient
@@ -42,6 +43,8 @@ def meaning(message: Message, at: datetime) -> InboundEvent | Refusal:
     """What the message says happened, received `at`."""
     if message.type != "ADT":
         return Refusal(200, f"{message.type or 'no type'} is not taken here; ADT is", "MSH", 9)
+    if message.version and not message.version.startswith("2."):
+        return Refusal(203, "only version 2 is taken here", "MSH", 12)
     read = _EVENTS.get(message.trigger)
     if read is None:
         known = ", ".join(_EVENTS)
@@ -52,7 +55,7 @@ def meaning(message: Message, at: datetime) -> InboundEvent | Refusal:
 
 def _arrived(message: Message, patient: Patient, at: datetime) -> Arrived | Refusal:
     visit = message.segment("PV1")
-    room = visit.get(3, component=2) if visit else ""
+    room = _stated(visit, 3, 1, 2) if visit else ""
     if visit is None or not room:
         return Refusal(101, "the room is missing", "PV1", 3)
     return Arrived(
@@ -60,7 +63,7 @@ def _arrived(message: Message, patient: Patient, at: datetime) -> Arrived | Refu
             room=room,
             patient=patient,
             location=_location(visit),
-            patient_class=visit.get(2),
+            patient_class=_stated(visit, 2),
             visit=_visit_number(visit),
             opened_at=at,
         )
@@ -79,9 +82,14 @@ _EVENTS: Mapping[str, Callable[[Message, Patient, datetime], InboundEvent | Refu
     "A01": _arrived,
     "A02": _arrived,
     "A04": _arrived,
+    "A10": _arrived,
+    "A12": _arrived,
+    "A13": _arrived,
     "A03": _left,
     "A11": _left,
     "A08": _updated,
+    "A28": _updated,
+    "A31": _updated,
 }
 
 
@@ -90,20 +98,26 @@ def _patient(message: Message) -> Patient | Refusal:
     if person is None:
         return Refusal(100, "PID is missing", "PID")
     identifiers = tuple(
-        Identifier(person.get(3, n), person.get(3, n, 4), person.get(3, n, 5))
+        Identifier(_stated(person, 3, n), _stated(person, 3, n, 4), _stated(person, 3, n, 5))
         for n in range(1, len(person.repetitions(3)) + 1)
-        if person.get(3, n)
+        if _stated(person, 3, n)
     )
     if not identifiers:
         return Refusal(101, "the patient's identifier is missing", "PID", 3)
     return Patient(
         identifiers=identifiers,
-        family_name=person.get(5),
-        given_name=person.get(5, component=2),
-        middle_name=person.get(5, component=3),
-        birth_date=person.get(7),
-        sex=person.get(8),
+        family_name=_stated(person, 5),
+        given_name=_stated(person, 5, 1, 2),
+        middle_name=_stated(person, 5, 1, 3),
+        birth_date=_stated(person, 7),
+        sex=_stated(person, 8),
     )
+
+
+def _stated(segment: Segment, field: int, repetition: int = 1, component: int = 1) -> str:
+    """A value, with "" for the null that says that there is none."""
+    value = segment.get(field, repetition, component)
+    return "" if value == DELETE else value
 
 
 def _location(visit: Segment) -> str:
@@ -116,5 +130,5 @@ def _location(visit: Segment) -> str:
 
 
 def _visit_number(visit: Segment) -> Identifier | None:
-    value = visit.get(19)
+    value = _stated(visit, 19)
     return Identifier(value, visit.get(19, component=4), visit.get(19, component=5)) if value else None

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
 
+from gateway.errors import Hl7Error
 from gateway.hl7.building import Er7, Field, SegmentValues, build
 from gateway.hl7.profiles import Profile
 from gateway.hl7.timestamps import hl7_time
@@ -59,17 +60,20 @@ def build_oru(
     Raises
     ------
     Hl7Error
-        A name or note holds a character that the profile's character set has no code for.
-    ValueError
-        A time has no zone.
+        A name or note holds a character that the profile's character set has no code for, or the reading
+        has no time, or a time no zone.
     """
-    measured_at = hl7_time(reading.taken_at or sent_at)
+    if reading.taken_at is None:
+        raise Hl7Error("nobody said when it was measured", segment="OBR", field=7)
+    measured_at = hl7_time(reading.taken_at)
     segments: list[SegmentValues] = [_header(control_id, sent_at, profile), _person(patient)]
     if encounter is not None:
         segments.append(_visit(encounter))
     segments.append(_order(reading, filler_number, measured_at, sent_at))
     for number, observation in enumerate(reading.observations, start=1):
         segments.append(_result(number, observation, reading, measured_at, profile))
+    if reading.status == "rejected" and not reading.observations:
+        segments.append(("OBX", {1: 1, 3: _ordered(reading), 11: "X", 14: measured_at}))
     segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(_notes(reading), start=1)]
     return build(segments)
 
@@ -103,7 +107,7 @@ def _person(patient: Patient) -> SegmentValues:
 def _visit(encounter: Encounter) -> SegmentValues:
     visit = encounter.visit
     number: Field = (visit.value, "", "", visit.authority, visit.type) if visit else ""
-    return ("PV1", {1: 1, 2: encounter.patient_class or "O", 3: Er7(encounter.location), 19: number})
+    return ("PV1", {1: 1, 2: encounter.patient_class or "U", 3: Er7(encounter.location), 19: number})
 
 
 def _order(reading: Reading, filler_number: str, measured_at: str, sent_at: datetime) -> SegmentValues:
@@ -139,7 +143,7 @@ def _result(
         3: _code(observation, known),
         5: value,
         6: _unit(observation),
-        11: _RESULT_STATUS[reading.status],
+        11: _RESULT_STATUS[reading.status] if kind else "X",
         14: measured_at,
         17: ("AMEAS", "Automatic", "HL70259"),
     }
@@ -160,7 +164,7 @@ def _code(observation: Observation, known: Term | None) -> tuple[str, str, str]:
 
 def _value(observation: Observation) -> tuple[str, Field]:
     if observation.value is None:
-        return ("ST", observation.text or "")
+        return ("ST", observation.text) if observation.text else ("", "")
     if observation.comparator is None:
         return ("NM", observation.value)
     return ("SN", (observation.comparator, observation.value))
