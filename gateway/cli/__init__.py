@@ -27,6 +27,7 @@ COMMANDS = {
     "replay": ("gateway.cli.replay", "replay"),
     "check": ("gateway.cli.check", "check"),
     "decode": ("gateway.cli.decode", "decode"),
+    "record": ("gateway.cli.record", "record"),
     "simulate": ("gateway.cli.simulate", "simulate"),
     "new-driver": ("gateway.cli.new_driver", "new_driver"),
     "ekg": ("gateway.cli.ekg", "ekg"),

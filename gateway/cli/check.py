@@ -44,9 +44,10 @@ def check(
 ) -> None:
     """Play every session fixture and print each difference from what it expects.
 
-    PATH is a fixture or a folder of them, searched to the bottom; without one, the current folder.
+    PATH is a fixture or a folder of them, searched to the bottom; without one, tests/fixtures, or the
+    current folder where that is not there.
     """
-    files = [file for path in paths or (Path(),) for file in _fixtures(path)]
+    files = [file for path in paths or (_usual_folder(),) for file in _fixtures(path)]
     if not files:
         raise click.UsageError("no session fixture there; a fixture is a .toml file with [session] in it")
     checked = [_check(file, settings, zone, folder) for file in files]
@@ -55,6 +56,11 @@ def check(
     else:
         _print(checked)
     context.exit(max(2 if one.error else 1 if one.differences else 0 for one in checked))
+
+
+def _usual_folder() -> Path:
+    fixtures = Path("tests/fixtures")
+    return fixtures if fixtures.is_dir() else Path()
 
 
 def _fixtures(path: Path) -> Iterator[Path]:

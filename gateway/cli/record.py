@@ -1,0 +1,157 @@
+"""`gateway record`: a live device to a session fixture."""
+
+import asyncio
+import contextlib
+import signal
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+import click
+
+from gateway.cli.options import device_zone, driver_folder, driver_settings
+from gateway.cli.printing import fault_line, reading_line
+from gateway.drivers import Conversation, Driver, Event, Fault, Measured, Progress, load
+from gateway.errors import TransportError
+from gateway.model import Device
+from gateway.testing import replay
+from gateway.testing.expectation import Expectation, ExpectedFault, stated_of
+from gateway.testing.recorder import Recorder, RecordingFile
+from gateway.testing.session_fixture import Connection, SessionFixture
+from gateway.transports import Connection as Link
+from gateway.transports import open_transport
+
+
+@click.command(
+    epilog="Example: gateway record --driver mt-sics --port /dev/ttyUSB0 weight.toml",
+    short_help="a live device to a session fixture",
+)
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option("--driver", "driver_id", metavar="ID", required=True)
+@click.option(
+    "--port", metavar="URL", required=True, help="As in the configuration: a path, socket://, ble://."
+)
+@click.option("--radio", default="system", show_default=True, help="For ble://, the adapter.")
+@click.option("--scrub", is_flag=True, help="Replace what looks like a patient's identifier without asking.")
+@click.option("--seconds", type=click.FloatRange(min=0), help="End after so long, instead of at Ctrl-C.")
+@driver_settings
+@device_zone
+@driver_folder
+def record(
+    out: Path,
+    driver_id: str,
+    port: str,
+    radio: str,
+    scrub: bool,
+    seconds: float | None,
+    settings: Mapping[str, str],
+    zone: tzinfo | None,
+    folder: Path | None,
+) -> None:
+    """Record what a device and its driver say to each other to the session fixture OUT.
+
+    It ends with Ctrl-C or when the device ends the connection. What was read is shown as it comes, and stands
+    in the fixture as expected: compare it with the device's display. Text that looks like a patient's
+    identifier is replaced, and at the end each is asked about.
+    """
+    driver = load(driver_id, folder=folder)
+    conversation = Conversation.start(driver, settings, zone=zone)
+    head = SessionFixture(
+        name=str(out),
+        driver=driver.id,
+        started_at=datetime.now(UTC).astimezone(zone).replace(microsecond=0),
+        origin="capture",
+        zone=None if zone is None else str(zone).removeprefix("UTC") or "UTC",
+        settings=settings,
+        source="a live device",
+        connections=(Connection(0.0, ()),),
+    )
+    file = asyncio.run(_record(driver, conversation, head, port, radio, out, seconds))
+    if file is not None:
+        _finish(file, driver, ask=not scrub and sys.stdin.isatty())
+
+
+async def _record(
+    driver: Driver,
+    conversation: Conversation,
+    head: SessionFixture,
+    port: str,
+    radio: str,
+    out: Path,
+    seconds: float | None,
+) -> RecordingFile | None:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    transport = open_transport(port, driver.links, radio=radio)
+    stopping = asyncio.create_task(stop.wait())
+    opening = asyncio.create_task(transport.open())
+    await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not opening.done():
+        opening.cancel()
+        await asyncio.gather(opening, return_exceptions=True)
+        return None
+    connection = opening.result()
+    click.echo(f"connected with {port}; Ctrl-C ends the recording", err=True)
+    conversation.device = Device().filled_from(connection.device)
+    head = replace(head, device=replace(connection.device, id=None).filled_from(driver.device))
+    with RecordingFile(out, head) as file:
+        await _until(stopping, Recorder(conversation, connection, file, _show), connection, seconds)
+    return file
+
+
+async def _until(
+    stopping: "asyncio.Task[bool]", recorder: Recorder, connection: Link, seconds: float | None
+) -> None:
+    recording = asyncio.create_task(recorder.run())
+    await asyncio.wait((recording, stopping), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    recording.cancel()
+    try:
+        await recording
+    except TransportError as error:
+        click.echo(f"gateway: {error}", err=True)
+    except asyncio.CancelledError:
+        pass
+    finally:
+        await connection.close()
+
+
+def _show(event: Event) -> None:
+    match event:
+        case Measured(reading):
+            click.echo(reading_line(reading))
+        case Fault():
+            click.echo(fault_line(event))
+        case Progress(text):
+            click.echo(f"({text})")
+        case _:
+            pass
+
+
+def _finish(file: RecordingFile, driver: Driver, *, ask: bool) -> None:
+    """Ask about identifiers, and put in what the driver makes of the recording."""
+    replaced = list(file.scrubber.replacements)
+    keep = [text for text in replaced if ask and _kept(text)]
+    if len(replaced) > len(keep):
+        click.echo(f"{len(replaced) - len(keep)} texts that look like a patient's were replaced", err=True)
+    fixture = file.fixture(keep=keep)
+    outcome = replay(fixture, driver)
+    expectation = Expectation(
+        readings=tuple(stated_of(reading) for reading in outcome.readings),
+        faults=tuple(ExpectedFault(fault.code, fault.offset) for fault in outcome.errors),
+    )
+    file.rewrite(replace(fixture, expectation=expectation))
+    exchanges, readings = len(fixture.exchanges), len(outcome.readings)
+    click.echo(
+        f"{fixture.name}: {exchanges} exchanges, {readings} readings to compare with the display", err=True
+    )
+
+
+def _kept(text: bytes) -> bool:
+    shown = text.decode("latin-1")
+    with contextlib.suppress(click.Abort):
+        return click.confirm(f"{shown!r} looks like a patient's identifier. Keep it as it is?", err=True)
+    return False
