@@ -437,7 +437,10 @@ def test_a_scan_that_hears_nothing_at_all_is_begun_anew() -> None:
             radio = CountedRadio(f"tcp-client:127.0.0.1:{room.port}")
             adapter = BluetoothAdapter(radio, silence_s=0.05)
             opening = asyncio.ensure_future(BleTransport("ble://", "", LINK, adapter).open())
-            await radio.third.wait()
+            third = asyncio.ensure_future(radio.third.wait())
+            await asyncio.wait((opening, third), return_when=asyncio.FIRST_COMPLETED)
+            assert third.done(), opening
+            adapter._silence_s = 3600.0  # a device is heard at its second advertisement, however slow we are
             await cuff.advertise()
             await (await opening).close()
 
