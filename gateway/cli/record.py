@@ -14,7 +14,7 @@ import click
 from gateway.cli.options import device_zone, driver_folder, driver_settings
 from gateway.cli.printing import fault_line, reading_line
 from gateway.drivers import Conversation, Driver, Event, Fault, Measured, Progress, load
-from gateway.errors import TransportError
+from gateway.errors import GatewayError, TransportError
 from gateway.model import Device
 from gateway.testing import replay
 from gateway.testing.expectation import Expectation, ExpectedFault, stated_of
@@ -69,6 +69,11 @@ def record(
         connections=(Connection(0.0, ()),),
     )
     file = asyncio.run(_record(driver, conversation, head, port, radio, out, seconds))
+    if file is not None and file.is_empty:
+        file.discard()
+        raise GatewayError(
+            f"{port}: neither side said anything; check the cable, the driver and its settings"
+        )
     if file is not None:
         _finish(file, driver, ask=not scrub and sys.stdin.isatty())
 

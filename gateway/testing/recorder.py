@@ -26,7 +26,7 @@ from gateway.drivers import (
     SetTimer,
     Subscribe,
 )
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, TransportError
 from gateway.testing.fixture_writer import exchange_text, fixture_text, link_text, session_text
 from gateway.testing.scrub import Scrubber
 from gateway.testing.session_fixture import Connection as RecordedConnection
@@ -94,6 +94,13 @@ class RecordingFile:
         exchanges = tuple(_scrubbed(self._exchanges, Scrubber(replacements=replaced)))
         return replace(self._head, connections=(RecordedConnection(0.0, exchanges, self._closed_at),))
 
+    @property
+    def is_empty(self) -> bool:
+        return not self._exchanges
+
+    def discard(self) -> None:
+        self._path.unlink()
+
     def rewrite(self, fixture: SessionFixture) -> None:
         """Put `fixture` in the file's place, in one step."""
         beside = self._path.with_name(f".{self._path.name}.new")
@@ -159,6 +166,9 @@ class Recorder:
             while not self._closing and (received := await self._arrival()) is not None:
                 await self._take(received)
             self.file.ended(_now())
+        except TransportError:
+            self.file.ended(_now())
+            raise
         finally:
             for event in self.conversation.disconnected(_now()):
                 self._note(event)

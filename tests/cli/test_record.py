@@ -1,61 +1,142 @@
-"""A technician records a device and has a fixture that replays as it was."""
+"""A device recorded by a technician, with a simulated one in its place."""
 
-import asyncio
-import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from gateway.testing import load_fixture
-from gateway.testing.virtual_tcp import VirtualTcp
+import pytest
 
-SCALE = Path(__file__).parents[2] / "gateway" / "testing" / "room_sessions" / "scale.toml"
-GATEWAY = (sys.executable, "-m", "gateway")
+from gateway.cli import run_command
+from gateway.testing import Exchange, SessionFixture, load_fixture
 
+TESTING = Path(__file__).parents[1] / "testing"
+SESSIONS = TESTING / "sessions"
+WEIGHED = """
+[session]
+driver = "exemplar-scale"
+started_at = 2026-03-02T09:10:00-05:00
+origin = "constructed"
 
-def _record(out: Path, *options: str) -> tuple[int | None, str, str]:
-    """Record the room's scale for as long as its session lasts."""
+[[exchange]]
+at = 0.0
+dir = ">"
+text = "W\\r\\n"
 
-    async def run() -> tuple[int | None, str, str]:
-        async with VirtualTcp(load_fixture(SCALE)) as scale:
-            command = (*GATEWAY, "record", "--driver", "mt-sics", "--port", scale.url, *options, str(out))
-            recording = await asyncio.create_subprocess_exec(
-                *command,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=asyncio.subprocess.PIPE,
-                stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, "PYTHONUNBUFFERED": "1"},
-            )
-            await scale.play()
-            await scale.hang_up()
-            output, errors = await recording.communicate()
-            return recording.returncode, output.decode(), errors.decode()
+[[exchange]]
+at = 0.0
+dir = "<"
+text = "ID 9912345\\r\\nPATIENT 8834021\\r\\nM72.10,2026-01-15T08:00\\r\\n"
 
-    return asyncio.run(run())
+[[exchange]]
+at = 0.0
+link = "disconnected"
+"""
 
-
-def test_what_was_decoded_is_shown_and_stands_in_a_fixture_that_holds(tmp_path: Path):
-    out = tmp_path / "weight.toml"
-    code, output, errors = _record(out, "--scrub")
-    assert code == 0, errors
-    assert "weight 72.45 kg" in output
-    fixture = load_fixture(out)
-    assert (fixture.driver, fixture.origin) == ("mt-sics", "capture")
-    assert b"S S      72.45 kg\r\n" in {exchange.data for exchange in fixture.exchanges}
-    checked = subprocess.run([*GATEWAY, "check", str(out)], capture_output=True, text=True, check=False)
-    assert checked.returncode == 0, checked.stdout + checked.stderr
+Captured = pytest.CaptureFixture[str]
 
 
-def test_a_port_that_is_not_there_is_named(tmp_path: Path):
-    command = [
-        *GATEWAY,
-        "record",
-        "--driver",
-        "mt-sics",
-        "--port",
-        "/dev/nothing-here",
-        str(tmp_path / "x.toml"),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("gateway: /dev/nothing-here: ")
+@pytest.fixture(autouse=True)
+def _invented_drivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GATEWAY_DRIVERS", str(TESTING / "drivers"))
+
+
+@pytest.fixture
+def scale(tmp_path: Path) -> Path:
+    path = tmp_path / "weighed.toml"
+    path.write_text(WEIGHED, encoding="utf-8")
+    return path
+
+
+@contextmanager
+def simulated(session: Path, *options: str) -> Iterator[str]:
+    """The port of a simulated device."""
+    command = [sys.executable, "-u", "-m", "gateway", "simulate", str(session), *options]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().split()[2].removesuffix(";")
+    finally:
+        process.terminate()
+        process.communicate()
+
+
+def recorded(port: str, out: Path, *options: str, driver: str = "exemplar-scale") -> SessionFixture:
+    assert run_command(["record", "--driver", driver, "--port", port, str(out), *options]) == 0
+    return load_fixture(out)
+
+
+def test_a_recording_holds_both_sides_and_passes_its_own_check(scale: Path, tmp_path: Path, capsys: Captured):
+    out = tmp_path / "out.toml"
+    with simulated(scale, "--tcp", "127.0.0.1:0") as port:
+        fixture = recorded(port, out, "--zone", "America/New_York")
+    assert (fixture.origin, fixture.zone) == ("capture", "America/New_York")
+    assert fixture.exchanges[0] == Exchange(fixture.exchanges[0].at, ">", b"W\r\n")
+    assert b"M72.10,2026-01-15T08:00\r\n" in b"".join(e.data for e in fixture.exchanges)
+    assert fixture.connections[0].closed_at is not None
+    assert run_command(["check", str(out)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert "weight 72.10 kg | 2026-01-15 08:00:00-05:00 by the device's clock | Exemplar 9912345" in lines
+
+
+def test_a_recording_has_no_patient_in_it(scale: Path, tmp_path: Path, capsys: Captured):
+    out = tmp_path / "out.toml"
+    with simulated(scale, "--tcp", "127.0.0.1:0") as port:
+        recorded(port, out, "--scrub")
+    text = out.read_text(encoding="utf-8")
+    assert "8834021" not in text
+    assert "9912345" in text
+    assert "1 texts that look like a patient's were replaced" in capsys.readouterr().err
+
+
+def test_a_serial_device_is_recorded_until_it_is_unplugged(tmp_path: Path, capsys: Captured):
+    out, link = tmp_path / "out.toml", tmp_path / "port"
+    session = tmp_path / "session.toml"
+    text = (SESSIONS / "ear_temperature.toml").read_text(encoding="utf-8")
+    session.write_text(text + '[[exchange]]\nat = 5.0\nlink = "disconnected"\n', encoding="utf-8")
+    with simulated(session, "--pty", "--link", str(link), "--speed", "100") as port:
+        fixture = recorded(port, out, driver="exemplar-x1")
+    assert [reading["kind"] for reading in fixture.expectation.readings] == ["temperature", "temperature"]
+    assert [fault.code for fault in fixture.expectation.faults] == ["checksum"]
+    assert "unplugged" in capsys.readouterr().err
+
+
+def test_a_bluetooth_device_is_recorded_by_its_characteristics(tmp_path: Path, capsys: Captured):
+    command = [sys.executable, "-u", "-m", "gateway", "simulate", str(SESSIONS / "cuff.toml"), "--ble"]
+    process = subprocess.Popen(
+        [*command, "--hci-port", "0", "--speed", "100"], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    radio = process.stdout.readline().split()[-1]
+    try:
+        fixture = recorded("ble://C1", tmp_path / "out.toml", "--radio", radio, driver="exemplar-cuff")
+    finally:
+        process.terminate()
+        process.communicate()
+    assert [(e.channel, e.data) for e in fixture.exchanges] == [("2A25", b"C1-0007"), ("2A35", b"\x79\x4e")]
+    assert len(fixture.expectation.readings) == 1
+
+
+@pytest.mark.parametrize(
+    ("port", "said"),
+    [
+        ("/none/ttyUSB0", "/none/ttyUSB0: no such port; check that the device is plugged in"),
+        ("ble://C1", "this driver's devices are not reached by ble://"),
+    ],
+)
+def test_a_port_that_cannot_be_opened_is_told(port: str, said: str, tmp_path: Path, capsys: Captured):
+    out = tmp_path / "out.toml"
+    assert run_command(["record", "--driver", "exemplar-scale", "--port", port, str(out)]) == 2
+    assert said in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_device_that_says_nothing_leaves_no_file(tmp_path: Path, capsys: Captured):
+    out = tmp_path / "out.toml"
+    silent = ("--tcp", "127.0.0.1:0", "--fault", "stall")
+    with simulated(SESSIONS / "ear_temperature.toml", *silent) as port:
+        arguments = ["record", "--driver", "exemplar-x1", "--port", port, str(out), "--seconds", "0.1"]
+        assert run_command(arguments) == 2
+    assert "neither side said anything; check the cable" in capsys.readouterr().err
+    assert not out.exists()

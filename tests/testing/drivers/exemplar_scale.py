@@ -1,7 +1,7 @@
 """Exemplar scale, an invented one: answers ``W CRLF`` with ``<kg> CRLF``, or ``~ CRLF`` while it moves.
 
-A weight counts once it has stood for two seconds. Stored weights (``M<kg>,<YYYY-MM-DDThh:mm> CRLF``) carry
-the scale's own time, which has no zone.
+``PATIENT <number> CRLF`` is what was scanned. A weight counts once it has stood for two seconds. Stored
+weights (``M<kg>,<YYYY-MM-DDThh:mm> CRLF``) carry the scale's own time, which has no zone.
 """
 
 import re
@@ -48,6 +48,8 @@ class Session:
     def _events(self, line: bytes, at: datetime) -> tuple[Event, ...]:
         if line == b"~":
             return Progress("moving"), SetTimer("standing", 0)
+        if line.startswith(b"PATIENT "):
+            return (Progress("patient scanned"),)
         if line == b"OFF":
             return (Close("switched off"),)
         if line.startswith(b"ID "):
