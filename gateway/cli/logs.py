@@ -25,3 +25,5 @@ def configure_logs(log_format: str) -> None:
         logger_factory=structlog.PrintLoggerFactory(sys.stderr),
     )
     logging.basicConfig(level=logging.ERROR, stream=sys.stderr, format="%(name)s: %(message)s")
+    # it logs the traceback of whatever a callback of ours raises on purpose, to keep back a confirmation
+    logging.getLogger("bumble").setLevel(logging.CRITICAL)

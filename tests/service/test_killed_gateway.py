@@ -66,6 +66,7 @@ class TalkingScale:
     """Says another weight every few milliseconds for as long as somebody listens."""
 
     weight: int = 4000
+    patient_is_there: asyncio.Event = field(default_factory=asyncio.Event)
     clients: set[asyncio.Task[None]] = field(default_factory=set)
 
     def __call__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -73,6 +74,7 @@ class TalkingScale:
 
     async def _talk(self, writer: asyncio.StreamWriter) -> None:
         try:
+            await self.patient_is_there.wait()
             with suppress(OSError):
                 while not writer.is_closing():
                     self.weight += 1
@@ -114,6 +116,7 @@ async def _kill_again_and_again(folder: Path) -> tuple[FakeEhr, set[int]]:
         gateway = GatewayProcess(folder / "gateway.toml", note)
         await gateway.start()
         await send(_arrival(), "127.0.0.1", inbound)
+        scale.patient_is_there.set()
         for _ in range(KILLS):
             await asyncio.sleep(dice.uniform(0.0, 0.5))
             await gateway.kill()
