@@ -1,4 +1,4 @@
-"""`gateway hl7`: a small EHR to test against, a sender, and a validator."""
+"""`gateway hl7`: a small EHR to test against, and a sender."""
 
 import asyncio
 import os
@@ -41,9 +41,9 @@ def _address(_context: click.Context, _option: click.Parameter, text: str) -> "A
     return address
 
 
-@click.group(short_help="a small EHR for testing, a sender, a validator")
+@click.group(short_help="a small EHR for testing, and a sender")
 def hl7() -> None:
-    """Receive, send and validate HL7 v2 messages."""
+    """Receive and send HL7 v2 messages."""
 
 
 @hl7.command(
