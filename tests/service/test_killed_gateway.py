@@ -13,52 +13,11 @@ from gateway.testing import FakeEhr
 from gateway.testing.adt import adt_a04
 from gateway.testing.fake_ehr import send
 from gateway.testing.gateway_process import GatewayProcess, LogEvent
+from gateway.testing.talking_scale import write_site
 from gateway.testing.virtual_device import until
 
 KILLS = 12
 SEED = 20260302
-DRIVER = """
-from dataclasses import dataclass, field
-from decimal import Decimal
-
-from gateway.codecs.framing import Lines
-from gateway.drivers import Driver, Measured, TcpLink
-from gateway.model import Observation, Reading
-
-
-@dataclass(slots=True)
-class Session:
-    lines: Lines = field(default_factory=lambda: Lines(terminator=b"\\n", longest=64))
-
-    def received(self, data, channel, at):
-        return tuple(Measured(self.weight(frame.data.decode(), at)) for frame in self.lines.feed(data))
-
-    def weight(self, text, at):
-        weight = Observation("weight", Decimal(text), "kg")
-        return Reading(kind="weight", observations=(weight,), sequence=text).taken(at, by="gateway")
-
-
-DRIVER = Driver(id="talking-scale", vendor="Exemplar", models=("Talker",), kind="scale", evidence="manual",
-                emits={"weight": ("kg",)}, links=(TcpLink(),), session=Session)
-"""
-CONFIGURATION = """
-[site]
-name = "NORTHCLINIC"
-zone = "America/New_York"
-[store]
-path = "gateway.db"
-[drivers]
-folder = "drivers"
-[inbound]
-listen = "127.0.0.1:{inbound}"
-[destinations.ehr]
-address = "127.0.0.1:{ehr}"
-longest_backoff_s = 0.2
-[devices.scale]
-driver = "talking-scale"
-port = "socket://127.0.0.1:{scale}"
-room = "EXAM3"
-"""
 
 
 @dataclass
@@ -108,12 +67,9 @@ async def _kill_again_and_again(folder: Path) -> tuple[FakeEhr, set[int]]:
     device = await asyncio.start_server(scale, "127.0.0.1", 0)
     inbound = await _free_port()
     async with FakeEhr(directory=folder / "ehr") as ehr:
-        (folder / "drivers").mkdir()
-        (folder / "drivers" / "talking_scale.py").write_text(DRIVER)
-        (folder / "gateway.toml").write_text(
-            CONFIGURATION.format(inbound=inbound, ehr=ehr.port, scale=device.sockets[0].getsockname()[1])
-        )
-        gateway = GatewayProcess(folder / "gateway.toml", note)
+        port = device.sockets[0].getsockname()[1]
+        configuration = write_site(folder, inbound=inbound, ehr=ehr.port, scale=port)
+        gateway = GatewayProcess(configuration, note)
         await gateway.start()
         await send(_arrival(), "127.0.0.1", inbound)
         scale.patient_is_there.set()
