@@ -18,54 +18,15 @@ from gateway.hl7 import mllp, parse
 from gateway.hl7.acknowledgement import build_acknowledgement
 from gateway.store.database import connect
 from gateway.testing.gateway_process import GatewayProcess
+from gateway.testing.talking_scale import write_site
 
 _BURST = 2000
 _PACED = 300
 _PACE_S = 0.02
 
-_DRIVER = """
-from dataclasses import dataclass, field
-from decimal import Decimal
-from gateway.codecs.framing import Lines
-from gateway.drivers import Driver, Measured, TcpLink
-from gateway.model import Observation, Reading
-
-
-@dataclass(slots=True)
-class Session:
-    lines: Lines = field(default_factory=lambda: Lines(terminator=b"\\n", longest=64))
-
-    def received(self, data, channel, at):
-        return tuple(Measured(self.reading(frame.data.decode(), at)) for frame in self.lines.feed(data))
-
-    def reading(self, text, at):
-        weight = Observation("weight", Decimal(text), "kg")
-        return Reading(kind="weight", observations=(weight,), sequence=text).taken(at, by="gateway")
-
-
-DRIVER = Driver(id="bench-scale", vendor="Exemplar", models=("Bench",), kind="scale", evidence="manual",
-                emits={"weight": ("kg",)}, links=(TcpLink(),), session=Session)
-"""
-_CONFIGURATION = """
-[site]
-name = "BENCH"
-zone = "UTC"
-[store]
-path = "gateway.db"
-[drivers]
-folder = "drivers"
-[inbound]
-listen = "127.0.0.1:{inbound}"
-[destinations.ehr]
-address = "127.0.0.1:{ehr}"
-[devices.scale]
-driver = "bench-scale"
-port = "socket://127.0.0.1:{scale}"
-room = "EXAM1"
-"""
 _ARRIVAL = (
     b"MSH|^~\\&|REG|N|GATEWAY|N|20260302084112-0500||ADT^A04^ADT_A01|REG1|P|2.5.1\r"
-    b"PID|1||1^^^NORTH^MR||TEST^BENCH\rPV1|1|O|X^EXAM1\r"
+    b"PID|1||1^^^NORTH^MR||TEST^BENCH\rPV1|1|O|X^EXAM3\r"
 )
 
 
@@ -140,10 +101,7 @@ async def _measure(folder: Path) -> tuple[float, list[float]]:
     }
     free.close()
     await free.wait_closed()
-    (folder / "drivers").mkdir()
-    (folder / "drivers" / "bench_scale.py").write_text(_DRIVER)
-    (folder / "gateway.toml").write_text(_CONFIGURATION.format(**ports))
-    gateway = GatewayProcess(folder / "gateway.toml")
+    gateway = GatewayProcess(write_site(folder, **ports))
     await gateway.start()
     reader, writer = await asyncio.open_connection("127.0.0.1", ports["inbound"])
     writer.write(mllp.frame(_ARRIVAL))
