@@ -8,7 +8,8 @@ import benchmarks
 
 
 def main(names: list[str]) -> None:
-    known = [module.name for module in pkgutil.iter_modules(benchmarks.__path__) if module.name != "__main__"]
+    modules = pkgutil.iter_modules(benchmarks.__path__)
+    known = [module.name for module in modules if not module.ispkg and module.name != "__main__"]
     unknown = sorted(set(names) - set(known))
     if unknown:
         sys.exit(f"benchmarks: no {', '.join(unknown)}; there are {', '.join(known)}")

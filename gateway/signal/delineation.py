@@ -2,8 +2,8 @@
 
 A wave is a run of samples that `wave_network` holds for it; it begins and ends where the probability passes
 half of its height, which is where an annotator's mark is as likely earlier as later. On records left out of
-the training (75 of 100 of the Lobachevsky database, cross-validated by record), lead by lead: F1 P 97.1,
-QRS 99.6, T 99.5; standard deviation of onset and offset P 14 and 12, QRS 10 and 11, T 24 and 23 ms. All
+the training (75 of 100 of the Lobachevsky database, cross-validated by record), lead by lead: F1 P 97.4,
+QRS 99.9, T 99.6; standard deviation of onset and offset P 14 and 13, QRS 10 and 11, T 24 and 23 ms. All
 leads together: P -2 ± 12, PR -1 ± 11, QRS -5 ± 12, QT -1 ± 21 ms.
 """
 

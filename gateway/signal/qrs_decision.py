@@ -28,6 +28,7 @@ _BY_LEVEL = 3.424
 _BY_CLEARANCE = 2.5
 _MOST_CLEARANCE = 3.0
 _BY_LIKENESS = 3.239
+_PRIOR_OF_LIKE = _PRIOR + _BY_LIKENESS
 # Log odds lost with an interval unlike the usual one, by its log ratio.
 _BY_EARLINESS = 2.268
 _BY_LATENESS = 2.444
@@ -44,7 +45,8 @@ _OVERDUE = 1.621
 
 _STEADY_LEVEL = 0.4
 _STEADY_CLEARANCE = 1.2
-_STEADY_INTERVAL = 0.2
+_STEADY_LEAST = 0.82
+_STEADY_MOST = 1.22
 
 _LEARNING_S = 3.0
 _USUAL_INTERVAL_S = 0.8
@@ -167,29 +169,30 @@ class BeatDecision:
         return max(waited, self._last.sample + _OVERDUE * max(self._interval.median, self._shortest))
 
     def _weigh(self, sample: int, level: float, shape: NDArray[np.float64]) -> None:
-        before = self._certain or self._last
-        usual = self._interval.median
-        interval = sample - before.sample if before is not None else usual
-        if interval < self._refractory and self._certain is None:
-            return
         above = level - self._beat_level.median
         clearance = level - self._other_level.median
-        lateness = log(interval / usual)
-        odds = _PRIOR + _BY_LEVEL * above + _BY_CLEARANCE * min(clearance, _MOST_CLEARANCE)
+        odds = _PRIOR_OF_LIKE + _BY_LEVEL * above + _BY_CLEARANCE * min(clearance, _MOST_CLEARANCE)
         if self._certain is not None:
-            self._weigh_after(self._certain, Weighed(sample, level, shape, odds + _BY_LIKENESS))
-        elif (
+            self._weigh_after(self._certain, Weighed(sample, level, shape, odds))
+            return
+        last, usual = self._last, self._interval.median
+        interval = sample - last.sample if last is not None else usual
+        if (
             self._steady
-            and -_STEADY_INTERVAL < lateness < _STEADY_INTERVAL
+            and _STEADY_LEAST < interval / usual < _STEADY_MOST
             and -_STEADY_LEVEL < above < _STEADY_LEVEL
             and clearance > _STEADY_CLEARANCE
         ):
-            self._decide(Weighed(sample, level, shape, odds + _BY_LIKENESS))
-        elif odds + _BY_LIKENESS + _BY_EARLINESS * min(lateness, 0.0) <= _POSSIBLE:
+            self._decide(Weighed(sample, level, shape, odds))
+            return
+        if interval < self._refractory:
+            return
+        early = _BY_EARLINESS * log(interval / usual) if interval < usual else 0.0
+        if odds + early <= _POSSIBLE:
             self._other_level.add(level)
-        else:
-            against = -2 * _BY_EARLINESS * min(lateness, 0.0) + self._shadow(interval, before, level)
-            self._wait(Weighed(sample, level, shape, odds + _BY_LIKENESS), against)
+            return
+        against = self._shadow(interval, last, level) - 2 * early
+        self._wait(Weighed(sample, level, shape, odds), against)
 
     def _weigh_after(self, certain: Weighed, candidate: Weighed) -> None:
         if candidate.level > certain.level:
@@ -270,7 +273,7 @@ class BeatDecision:
     def _take(self, beat: Weighed) -> None:
         if self._last is not None:
             interval = beat.sample - self._last.sample
-            self._steady = abs(interval - self._interval.median) < _STEADY_INTERVAL * self._interval.median
+            self._steady = _STEADY_LEAST < interval / self._interval.median < _STEADY_MOST
             if interval < self._longest:
                 self._interval.add(interval)
         self._beat_level.add(beat.level)

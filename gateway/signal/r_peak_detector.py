@@ -11,7 +11,7 @@ from gateway.signal.gaps import LevelledGaps
 from gateway.signal.qrs_candidates import QrsCandidates
 from gateway.signal.qrs_decision import BeatDecision, Weighed
 
-LARGEST_BLOCK = 1 << 16
+LARGEST_BLOCK = 1 << 15
 """Samples; larger blocks are no faster."""
 
 # Longer than a decision can wait.

@@ -1,7 +1,7 @@
 """Which wave each moment of a lead belongs to, by a small convolutional network in plain NumPy.
 
 A U-Net [1]_ of one lead: five halvings, about 165 000 weights, trained on the annotations of the Lobachevsky
-University database [2]_ by ``benchmarks/train_wave_network.py``. It sees the lead, the average of the beats
+University database [2]_ by ``benchmarks/delineation/train.py``. It sees the lead, the average of the beats
 around each moment, which brings P waves out of noise, and where the R-peaks are; all at 250 Hz and in units
 of the lead's own QRS height, so that neither rate nor gain of the recording matter. The mean of its answers
 to the lead and to the lead upside down is taken, so polarity does not matter either.
