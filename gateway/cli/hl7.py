@@ -1,16 +1,19 @@
-"""`gateway hl7`: a small EHR to test against, and a sender."""
+"""`gateway hl7`: a small EHR to test against, a sender, and a validator."""
 
 import asyncio
 import os
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.options import as_json
 from gateway.cli.printable import print_table, printable
+from gateway.cli.printing import print_json
 from gateway.errors import GatewayError, Hl7Error, TransportError
 from gateway.testing.ehr_faults import MEANINGS, Fault
 
@@ -41,9 +44,9 @@ def _address(_context: click.Context, _option: click.Parameter, text: str) -> "A
     return address
 
 
-@click.group(short_help="a small EHR for testing, and a sender")
+@click.group(short_help="a small EHR for testing, a sender, a validator")
 def hl7() -> None:
-    """Receive and send HL7 v2 messages."""
+    """Receive, send and validate HL7 v2 messages."""
 
 
 @hl7.command(
@@ -112,6 +115,33 @@ def send(context: click.Context, file: Path, to: "Address", timeout_s: float) ->
         if reason := _not_accepted(message, answer):
             click.echo(f"gateway: {message.control_id} is not accepted: {reason}", err=True)
             context.exit(1)
+
+
+@hl7.command(epilog="Example: gateway hl7 validate received/000001-G7-000001.hl7")
+@_file
+@as_json
+@click.pass_context
+def validate(context: click.Context, file: Path, as_json: bool) -> None:
+    """Check the messages in FILE: can they be read, and is their structure that of their version?
+
+    Structure is judged by hl7apy, which reports the first fault of a message. Exit code 1 says that there
+    are faults.
+    """
+    from gateway.cli.hl7_faults import faults_of  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
+    from gateway.hl7.batch import split_batch  # noqa: PLC0415 - as above
+
+    messages = split_batch(file.read_bytes())
+    if not messages:
+        raise Hl7Error(f"{file} holds no message")
+    faults = [(number, fault) for number, data in enumerate(messages, 1) for fault in faults_of(data)]
+    if as_json:
+        rows = [{"message": number, **asdict(fault)} for number, fault in faults]
+        print_json({"messages": len(messages), "faults": rows})
+    else:
+        for number, fault in faults:
+            click.echo(printable(f"message {number}: {fault}"))
+        click.echo(f"{file}: {len(messages)} messages, {len(faults) or 'no'} faults")
+    context.exit(1 if faults else 0)
 
 
 def _sent(message: "Message", to: "Address", timeout_s: float) -> "Message":

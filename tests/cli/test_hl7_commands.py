@@ -1,5 +1,6 @@
 """What an interface engineer gets from `gateway hl7`: an EHR to test against, a sender, a validator."""
 
+import json
 import re
 import signal
 import subprocess
@@ -172,3 +173,29 @@ def test_an_answer_that_is_no_message_is_one_line(pulse: Path):
 def test_an_address_is_a_host_and_a_port(pulse: Path, address: str):
     done = gateway("send", pulse, "--to", address)
     assert (done.returncode, "is not HOST:PORT" in done.stderr) == (2, True)
+
+
+def test_a_message_that_holds_has_no_faults(pulse: Path):
+    done = gateway("validate", pulse)
+    assert (done.returncode, done.stdout) == (0, f"{pulse}: 1 messages, no faults\n")
+
+
+def test_a_result_that_lacks_a_required_field_is_named_by_segment_and_field(pulse: Path):
+    pulse.write_bytes(PULSE.replace(b"|8867-4^Heart rate^LN|||2026", b"||||2026"))
+    done = gateway("validate", pulse, "--json")
+    (fault,) = json.loads(done.stdout)["faults"]
+    assert done.returncode == 1
+    assert [fault[key] for key in ("message", "segment", "field", "rule")] == [1, "OBR", 4, "structure"]
+
+
+def test_a_message_that_cannot_be_read_is_named_by_segment_and_field(pulse: Path):
+    pulse.write_bytes(PULSE.replace(b"|P|2.5.1", b"|P|2.5.1||||||KLINGON"))
+    done = gateway("validate", pulse)
+    assert (done.returncode, done.stdout.startswith("message 1: MSH-18: encoding: ")) == (1, True)
+
+
+def test_validating_shows_nothing_of_the_patient(pulse: Path):
+    pulse.write_bytes(PULSE.replace(b"OBR|", b"ZZZ|").replace(b"|NM|", b"||"))
+    done = gateway("validate", pulse)
+    assert done.returncode == 1
+    assert not [word for word in ("TESTPATIENT", "ALMA", "8834021", "19610417") if word in done.stdout]
