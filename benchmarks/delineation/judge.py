@@ -3,9 +3,8 @@
     python -m benchmarks.delineation.judge FOLD:WEIGHTS.npz ...
 
 For each pair the records of that fold (see `benchmarks.delineation.ludb`) are delineated with those
-weights, lead by lead, and the marks compared with the cardiologists': F1 with a tolerance of 150 ms on the
-peak, mean and
-standard deviation of the errors of onset and offset.
+weights, lead by lead, and the marks compared with the cardiologists': F1 with a tolerance of 150 ms on
+the peak, mean and standard deviation of the errors of onset and offset.
 """
 
 import argparse
