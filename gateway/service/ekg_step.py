@@ -7,16 +7,15 @@ from operator import attrgetter
 
 from gateway.model import EkgRecording, Observation, Reading
 
+# None that rests on a P wave: the delineator gives one to rhythms that have none, and a PR interval that was
+# never there must not be filed. A machine's own P and PR leave as it reported them.
 _MEASURES = (
-    ("intervals_ms.p", "p-duration", "ms"),
-    ("intervals_ms.pr", "pr-interval", "ms"),
     ("intervals_ms.qrs", "qrs-duration", "ms"),
     ("intervals_ms.qt", "qt-interval", "ms"),
     ("intervals_ms.qtc_bazett", "qtc-bazett", "ms"),
     ("intervals_ms.qtc_fridericia", "qtc-fridericia", "ms"),
     ("intervals_ms.qtc_framingham", "qtc-framingham", "ms"),
     ("intervals_ms.qtc_hodges", "qtc-hodges", "ms"),
-    ("axes_deg.p", "p-axis", "deg"),
     ("axes_deg.qrs", "qrs-axis", "deg"),
     ("axes_deg.t", "t-axis", "deg"),
 )

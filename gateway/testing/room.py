@@ -94,7 +94,6 @@ STATIONS = (
         stamp=_stamp_ekg,
         measures={
             "heart-rate": (74, 76),
-            "pr-interval": (140, 200),
             "qrs-duration": (80, 125),
             "qt-interval": (390, 455),
         },
