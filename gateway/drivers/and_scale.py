@@ -26,9 +26,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from gateway.drivers.contract import Driver, Events, Measured, Progress, Send, SerialLink, SetTimer, TcpLink
-from gateway.drivers.line_session import LineFrames
+from gateway.drivers.contract import Driver, Events, Progress, Send, SerialLink, SetTimer, TcpLink
 from gateway.drivers.steadiness import OneLoad
+from gateway.drivers.weighing_lines import Moving, WeighingFrames
 from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
 
@@ -40,13 +40,6 @@ _NUMBER = re.compile(r"[+-]\d+(?:[.,]\d+)?")
 _UNITS = {" kg": "kg", "  g": "g", " lb": "[lb_av]", " oz": "[oz_av]"}
 _ACKNOWLEDGED = b"\x06"
 _QUIET_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Moving:
-    """A weight that is not stable: for the screen only."""
-
-    weight: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,15 +76,12 @@ def parse_line(line: bytes) -> Reading | Moving | Pieces:
     return Reading(kind="weight", observations=(Observation("weight", value, _UNITS[unit_code]),))
 
 
-class Frames(LineFrames):
+class Frames(WeighingFrames):
     """Every line for itself."""
 
     longest = 40
     silent = _ACKNOWLEDGED
-
-    def start(self, line: bytes) -> int:
-        ends = (match.start() for match in _FRAME.finditer(line) if match.end() == len(line))
-        return max(ends, default=super().start(line))
+    frame = _FRAME
 
     def line(self, line: bytes, at: datetime) -> Events:
         line = line.lstrip(_ACKNOWLEDGED)
@@ -105,12 +95,6 @@ class Frames(LineFrames):
         if isinstance(parsed, Moving):
             return self.moving(parsed)
         return self.stable(replace(parsed, provenance=line).taken(at, by="gateway"))
-
-    def stable(self, reading: Reading) -> Events:
-        return (Measured(reading),)
-
-    def moving(self, moving: Moving) -> Events:
-        return (Progress("weighing"),) if moving.weight else ()
 
 
 class Session(Frames):

@@ -108,13 +108,11 @@ class Frames(LineFrames):
     terminator = b"\r"
     longest = 80
     silent = b"\n"
+    frame = _RECORD_START
 
     def __init__(self, date_order: str) -> None:
         super().__init__()
         self._date_order = date_order
-
-    def start(self, line: bytes) -> int:
-        return max((match.start() for match in _RECORD_START.finditer(line)), default=super().start(line))
 
     def line(self, line: bytes, at: datetime) -> Events:
         if not line.strip():

@@ -109,10 +109,7 @@ class Frames(LineFrames):
     terminator = b"\r"
     longest = 64
     silent = b"\n"
-
-    def start(self, line: bytes) -> int:
-        noise = len(line) - len(line.lstrip(b"\x00\xff\r\n"))
-        return max((match.start() for match in _MESSAGE_START.finditer(line)), default=noise)
+    frame = _MESSAGE_START
 
     def line(self, line: bytes, at: datetime) -> Events:
         if not line:

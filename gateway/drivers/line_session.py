@@ -1,5 +1,6 @@
 """What sessions of line-by-line text protocols have in common: cut, find the frame behind noise, report."""
 
+import re
 from collections.abc import Iterator
 from datetime import datetime
 
@@ -20,6 +21,8 @@ class LineFrames:
     terminator = b"\r\n"
     longest = 80
     silent = b""  # bytes that may stand before a frame without being noise
+    frame: re.Pattern[bytes] | None = None  # how a frame begins; all of it where `frame_fills_line`
+    frame_fills_line = False
 
     def __init__(self) -> None:
         self._lines = Lines(self.terminator, self.longest, keep_tail=True)
@@ -36,7 +39,9 @@ class LineFrames:
 
     def start(self, line: bytes) -> int:
         """Where the frame in a line begins: noise of plugging in, or a torn line, may stand before it."""
-        return len(line) - len(line.lstrip(_NOISE))
+        found = self.frame.finditer(line) if self.frame else ()
+        starts = [m.start() for m in found if not self.frame_fills_line or m.end() == len(line)]
+        return starts[-1] if starts else len(line) - len(line.lstrip(_NOISE))
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
         return tuple(event for frame in self._lines.feed(data) for event in self._events(frame, at))

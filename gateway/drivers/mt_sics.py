@@ -33,7 +33,7 @@ Source: Mettler-Toledo AT, AL-IC and JS operating instructions; MT-SICS referenc
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -41,15 +41,15 @@ from gateway.drivers.contract import (
     Driver,
     Events,
     Identified,
-    Measured,
     Progress,
     Send,
     SerialLink,
     SetTimer,
     TcpLink,
 )
-from gateway.drivers.line_session import LineFrames, printed_text
+from gateway.drivers.line_session import printed_text
 from gateway.drivers.steadiness import OneLoad
+from gateway.drivers.weighing_lines import Moving, WeighingFrames
 from gateway.errors import DecodeError
 from gateway.model import Device, Observation, Reading, rejected
 
@@ -68,13 +68,6 @@ _FAULTS = {
 }
 _POLL_S = 0.5
 _SILENCE_S = 3.0
-
-
-@dataclass(frozen=True, slots=True)
-class Moving:
-    """A weight that is not stable: for the screen only."""
-
-    weight: Decimal
 
 
 def parse_weight(line: bytes) -> Reading | Moving:
@@ -102,12 +95,10 @@ def parse_weight(line: bytes) -> Reading | Moving:
     return Reading(kind="weight", observations=(Observation("weight", value, _UNITS[unit_code]),))
 
 
-class Frames(LineFrames):
+class Frames(WeighingFrames):
     """Every line for itself."""
 
-    def start(self, line: bytes) -> int:
-        ends = (match.start() for match in _FRAME.finditer(line) if match.end() == len(line))
-        return max(ends, default=super().start(line))
+    frame = _FRAME
 
     def line(self, line: bytes, at: datetime) -> Events:
         if line in _FAULTS:
@@ -123,12 +114,6 @@ class Frames(LineFrames):
         if isinstance(weighed, Moving):
             return self.moving(weighed)
         return self.stable(replace(weighed, provenance=line).taken(at, by="gateway"))
-
-    def stable(self, reading: Reading) -> Events:
-        return (Measured(reading),)
-
-    def moving(self, moving: Moving) -> Events:
-        return (Progress("weighing"),) if moving.weight else ()
 
 
 class Session(Frames):

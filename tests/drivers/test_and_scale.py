@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from gateway.drivers import Measured, Send
-from gateway.drivers.and_scale import Frames, Moving, Pieces, Session, parse_line
+from gateway.drivers.and_scale import Frames, Pieces, Session, parse_line
+from gateway.drivers.weighing_lines import Moving
 from gateway.errors import DecodeError
 from gateway.model import Observation, Reading
 

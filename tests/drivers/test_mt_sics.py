@@ -6,7 +6,8 @@ from decimal import Decimal
 import pytest
 
 from gateway.drivers import Events, Identified, Measured, Progress, Send, SetTimer
-from gateway.drivers.mt_sics import Frames, Moving, Session, parse_weight
+from gateway.drivers.mt_sics import Frames, Session, parse_weight
+from gateway.drivers.weighing_lines import Moving
 from gateway.errors import DecodeError
 from gateway.model import Device, Reading
 
