@@ -1,6 +1,7 @@
 """`gateway ekg`: what an EKG file holds, what can be measured in it, and the same EKG in another format."""
 
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,21 +18,20 @@ if TYPE_CHECKING:  # SciPy is for `ekg analyze` alone
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
-# For a person; unit; group and name in the signal core; name among the machine's own measurements.
-_MEASURES = (
-    ("heart rate", "/min", None, "heart_rate_bpm", "heart-rate"),
-    ("P", "ms", "intervals_ms", "p", "p-duration"),
-    ("PR", "ms", "intervals_ms", "pr", "pr-interval"),
-    ("QRS", "ms", "intervals_ms", "qrs", "qrs-duration"),
-    ("QT", "ms", "intervals_ms", "qt", "qt-interval"),
-    ("QTc Bazett", "ms", "intervals_ms", "qtc_bazett", "qtc-bazett"),
-    ("QTc Fridericia", "ms", "intervals_ms", "qtc_fridericia", "qtc-fridericia"),
-    ("QTc Framingham", "ms", "intervals_ms", "qtc_framingham", "qtc-framingham"),
-    ("QTc Hodges", "ms", "intervals_ms", "qtc_hodges", "qtc-hodges"),
-    ("P axis", "deg", "axes_deg", "p", "p-axis"),
-    ("QRS axis", "deg", "axes_deg", "qrs", "qrs-axis"),
-    ("T axis", "deg", "axes_deg", "t", "t-axis"),
-)
+_LABELS = {
+    "heart-rate": "heart rate",
+    "p-duration": "P",
+    "pr-interval": "PR",
+    "qrs-duration": "QRS",
+    "qt-interval": "QT",
+    "qtc-bazett": "QTc Bazett",
+    "qtc-fridericia": "QTc Fridericia",
+    "qtc-framingham": "QTc Framingham",
+    "qtc-hodges": "QTc Hodges",
+    "p-axis": "P axis",
+    "qrs-axis": "QRS axis",
+    "t-axis": "T axis",
+}
 
 
 @click.group(short_help="EKG files: what they hold, their measures, other formats")
@@ -137,22 +137,22 @@ def _signal_rows(recording: EkgRecording, measured: "Measurements") -> Iterator[
 
 
 def _measure_rows(recording: EkgRecording, measured: "Measurements") -> Iterator[tuple[str, str, str, str]]:
-    for label, unit, group, name, reported_as in _MEASURES:
-        value: float | None = getattr(getattr(measured, group) if group else measured, name)
-        device = recording.device_measurements.get(reported_as)
-        why = measured.unmeasured.get(f"{group}.{name}" if group else name, "")
+    from gateway.signal.measures import NAMED_MEASURES  # noqa: PLC0415 - NumPy is for commands that need it
+
+    for place, name, unit in NAMED_MEASURES:
+        value: float | None = attrgetter(place)(measured)
+        device = recording.device_measurements.get(name)
         yield (
-            label,
+            _LABELS[name],
             "-" if value is None else f"{value:.0f} {unit}",
             f"{device.value:f} {device.unit}" if device else "",
-            why,
+            measured.unmeasured.get(place, ""),
         )
 
 
 def _other_rows(recording: EkgRecording) -> Iterator[tuple[str, str]]:
-    beside_ours = {row[-1] for row in _MEASURES}
     for name, measurement in recording.device_measurements.items():
-        if name not in beside_ours:
+        if name not in _LABELS:
             yield "device", f"{name} {measurement.value:f} {measurement.unit}"
     yield from (("device", text) for text in recording.statements)
     yield from (("warning", text) for text in recording.warnings)

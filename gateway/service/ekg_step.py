@@ -7,18 +7,9 @@ from operator import attrgetter
 
 from gateway.model import EkgRecording, Observation, Reading
 
-# None that rests on a P wave: the delineator gives one to rhythms that have none, and a PR interval that was
-# never there must not be filed. A machine's own P and PR leave as it reported them.
-_MEASURES = (
-    ("intervals_ms.qrs", "qrs-duration", "ms"),
-    ("intervals_ms.qt", "qt-interval", "ms"),
-    ("intervals_ms.qtc_bazett", "qtc-bazett", "ms"),
-    ("intervals_ms.qtc_fridericia", "qtc-fridericia", "ms"),
-    ("intervals_ms.qtc_framingham", "qtc-framingham", "ms"),
-    ("intervals_ms.qtc_hodges", "qtc-hodges", "ms"),
-    ("axes_deg.qrs", "qrs-axis", "deg"),
-    ("axes_deg.t", "t-axis", "deg"),
-)
+# The delineator gives a P wave to rhythms that have none, and a PR interval that was never there must not be
+# filed. A machine's own P and PR leave as it reported them.
+_RESTS_ON_P_WAVE = {"p-duration", "pr-interval", "p-axis"}
 
 
 def measured(reading: Reading) -> Reading:
@@ -42,13 +33,12 @@ def measured(reading: Reading) -> Reading:
 
 
 def _observations(recording: EkgRecording) -> Iterator[Observation]:
-    from gateway.signal import measure_ekg  # noqa: PLC0415 - SciPy loads when the first EKG arrives
+    from gateway.signal.measures import NAMED_MEASURES, measure_ekg  # noqa: PLC0415 - SciPy is slow to load
 
     found = measure_ekg(recording.samples_mv, recording.sample_rate_hz, recording.leads)
-    values = [("heart-rate", "/min", found.heart_rate_bpm)]
-    values += [(name, unit, attrgetter(place)(found)) for place, name, unit in _MEASURES]
-    for name, unit, value in values:
-        if value is not None:
+    for place, name, unit in NAMED_MEASURES:
+        value = attrgetter(place)(found)
+        if value is not None and name not in _RESTS_ON_P_WAVE:
             yield Observation(name, _whole(value), unit)
 
 

@@ -21,6 +21,21 @@ from gateway.signal.quality import LeadQuality, Quality, signal_quality
 from gateway.signal.r_peaks import detect_r_peaks
 from gateway.signal.rhythm import Finding, rhythm_findings
 
+# Place in `Measurements`, name in the vocabulary, UCUM unit.
+NAMED_MEASURES = (
+    ("heart_rate_bpm", "heart-rate", "/min"),
+    ("intervals_ms.p", "p-duration", "ms"),
+    ("intervals_ms.pr", "pr-interval", "ms"),
+    ("intervals_ms.qrs", "qrs-duration", "ms"),
+    ("intervals_ms.qt", "qt-interval", "ms"),
+    ("intervals_ms.qtc_bazett", "qtc-bazett", "ms"),
+    ("intervals_ms.qtc_fridericia", "qtc-fridericia", "ms"),
+    ("intervals_ms.qtc_framingham", "qtc-framingham", "ms"),
+    ("intervals_ms.qtc_hodges", "qtc-hodges", "ms"),
+    ("axes_deg.p", "p-axis", "deg"),
+    ("axes_deg.qrs", "qrs-axis", "deg"),
+    ("axes_deg.t", "t-axis", "deg"),
+)
 _RHYTHM_LEADS = ("II", "V5", "I", "V2", "III", "V1", "aVF")
 _FEWEST_BEATS = 2
 _LEAST_SHARE = 0.34  # of the beats must have a wave for its interval to be the recording's
