@@ -106,10 +106,11 @@ def migrate(connection: sqlite3.Connection) -> None:
         )
     for number, script in enumerate(MIGRATIONS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;")
-    connection.execute(
-        "INSERT INTO installation (id, name, last_control) VALUES (1, ?, 0) ON CONFLICT DO NOTHING",
-        (_new_name(),),
-    )
+    if connection.execute("SELECT 1 FROM installation").fetchone() is None:
+        connection.execute(
+            "INSERT INTO installation (id, name, last_control) VALUES (1, ?, 0) ON CONFLICT DO NOTHING",
+            (_new_name(),),
+        )
 
 
 def _new_name() -> str:

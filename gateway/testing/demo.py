@@ -7,26 +7,23 @@ once more in the same folder.
 
 import asyncio
 import socket
-import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Self
 
 from gateway.hl7 import Message
 from gateway.model import Encounter, Identifier, Patient
 from gateway.store import Database, outbox, readings
 from gateway.testing.adt import adt_a04
 from gateway.testing.demo_summary import Row, summary
-from gateway.testing.ehr_checks import well_built
 from gateway.testing.fake_ehr import Delivery, FakeEhr, send
 from gateway.testing.gateway_process import GatewayProcess, LogEvent
 from gateway.testing.room import ROOM, STATIONS, ZONE, Room, Station
 from gateway.testing.virtual_device import until
 
-T = TypeVar("T")
 _PATIENTS = (
     Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA", "R", "19610417", "F"),
     Patient((Identifier("8834022", "NORTH", "MR"),), "TESTPATIENT", "BRUNO", "", "19550902", "M"),
@@ -68,21 +65,21 @@ class Demo:
     _inbound_port: int = field(default_factory=_free_port)
     _started_with: int = 0
     _left_over: tuple[int, ...] = ()
+    _database: Database = field(init=False)
     _rounds: int = 0
 
     async def __aenter__(self) -> Self:
         self.folder.mkdir(parents=True, exist_ok=True)
         self._taken = {station.name: asyncio.Event() for station in STATIONS}
         if self.ehr is None:
-            self._own_ehr = FakeEhr(
-                directory=self.folder / "ehr", check=well_built, on_delivery=self._delivered
-            )
+            self._own_ehr = FakeEhr(directory=self.folder / "ehr", on_delivery=self._delivered)
             await self._own_ehr.__aenter__()
         self._room = Room(self.folder)
         await self._room.__aenter__()
         configuration = self.folder / "gateway.toml"
         address = self.ehr or f"127.0.0.1:{self._own_ehr.port if self._own_ehr else 0}"
         configuration.write_text(self._room.configuration(ehr=address, inbound_port=self._inbound_port))
+        self._database = Database(self.folder / "gateway.db")
         self._note_where_it_stands()
         self._introduce(configuration, address)
         self._gateway = GatewayProcess(configuration, self._logged)
@@ -100,6 +97,7 @@ class Demo:
         await self._room.__aexit__(kind, error, trace)
         if self._own_ehr is not None:
             await self._own_ehr.__aexit__(kind, error, trace)
+        self._database.close()
 
     async def play_round(self) -> None:
         """A patient is sent to the room, every device measures, everything is acknowledged.
@@ -114,7 +112,7 @@ class Demo:
         async with asyncio.timeout(_ROUND_S):
             await self._send_to_room(patient)
             await asyncio.gather(*map(self._measure, STATIONS))
-            await until(lambda: not self._read(outbox.unsettled))
+            await until(lambda: not self._database.do(outbox.unsettled))
 
     @property
     def gateway_pid(self) -> int:
@@ -128,7 +126,7 @@ class Demo:
             taken = {
                 d.message.control_id: d.message for d in self._own_ehr.deliveries if d.message and d.accepted
             }
-        return self._read(
+        return self._database.do(
             lambda db: summary(db, since=self._started_with, left_over=self._left_over, ehr=taken)
         )
 
@@ -143,9 +141,9 @@ class Demo:
             self.say(f"  {len(self._left_over)} readings of an earlier run are still to be delivered")
 
     def _note_where_it_stands(self) -> None:
-        accepted = self._read(readings.since)
+        accepted = self._database.do(readings.since)
         self._started_with = accepted[-1].id if accepted else 0
-        self._left_over = tuple(dict.fromkeys(m.reading_id for m in self._read(outbox.unsettled)))
+        self._left_over = tuple(dict.fromkeys(m.reading_id for m in self._database.do(outbox.unsettled)))
 
     async def _send_to_room(self, patient: Patient) -> None:
         now = datetime.now(ZONE)
@@ -206,7 +204,3 @@ class Demo:
         if delivery.message is not None:
             count = sum(segment.name == "OBX" for segment in delivery.message.segments)
             self.say(f"EHR: {delivery.message.control_id}, {count} results, {delivery.verdict}")
-
-    def _read(self, work: Callable[[sqlite3.Connection], T]) -> T:
-        with Database(self.folder / "gateway.db") as database:
-            return database.do(work)
