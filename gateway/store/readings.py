@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.model import Reading
+from gateway.model import Device, Reading
 from gateway.model.serialised import reading_from_row, reading_to_row
 from gateway.store.times import instant, stamp
 
@@ -40,7 +40,7 @@ def record_key(source: str, reading: Reading) -> str:
     """What tells one record from another of the same device.
 
     A file is known by its content, since the time of its arrival changes when it is read again; anything
-    else by device, time, number and content.
+    else by device, time, number and values.
     """
     if reading.kind == "ekg":
         content = hashlib.sha256(reading.provenance).hexdigest()
@@ -50,8 +50,13 @@ def record_key(source: str, reading: Reading) -> str:
 
 
 def _as_measured(reading: Reading) -> Reading:
-    """Without what differs between two deliveries of the same record."""
-    return replace(reading, clock_drift=None, patient_id=None, driver=None)
+    """What two deliveries of one record have in common, and two records have not.
+
+    Notes, status and what the device has said of itself by then may differ between deliveries; a failed
+    measurement has nothing but its reason to be known by.
+    """
+    bare = replace(reading, clock_drift=None, patient_id=None, driver=None, device=Device())
+    return replace(bare, notes=(), status="final") if reading.observations else bare
 
 
 def add(

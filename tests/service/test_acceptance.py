@@ -12,7 +12,7 @@ import pytest
 
 from gateway.hl7 import parse
 from gateway.hl7.profiles import PROFILES
-from gateway.model import Encounter, Identifier, Observation, Patient, Reading, rejected
+from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
 from gateway.service.acceptance import Acceptance, Accepted
 from gateway.store import Database, encounters, outbox, readings
 
@@ -137,3 +137,29 @@ def test_messages_of_two_destinations_carry_the_same_filler_number(database: Dat
     assert [message.destination for message in messages] == ["ehr", "registry"]
     assert len({parse(message.body).get("OBR-3.1") for message in messages}) == 1
     assert len({message.control_id for message in messages}) == 2
+
+
+CUFF_RECORD = replace(
+    WEIGHT,
+    kind="blood-pressure",
+    observations=(Observation("systolic", Decimal("121"), "mm[Hg]"),),
+    taken_at=NOW - timedelta(minutes=1),
+    time_source="device",
+)
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_record_delivered_again_days_later_is_the_same_whatever_is_said_of_its_arrival(database: Database):
+    later = replace(
+        CUFF_RECORD.noted("stored in the cuff before this connection"), device=Device(model="UA-651BLE")
+    )
+    assert _accept(database, CUFF_RECORD).reading_id == 1
+    assert _accept(database, later) == Accepted(None)
+    assert len(database.do(outbox.unsettled)) == 1
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_two_failures_of_one_moment_are_told_apart_by_their_reasons(database: Database):
+    for reason in ("overload", "probe defective"):
+        failed = replace(rejected("weight", reason), taken_at=CUFF_RECORD.taken_at, time_source="device")
+        assert _accept(database, failed).reading_id is not None
