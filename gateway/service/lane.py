@@ -173,12 +173,16 @@ class Lane:
 
     def _say(self, message: outbox.OutboxMessage, verdict: Verdict, state: outbox.MessageState) -> None:
         log = structlog.get_logger().bind(destination=self.name, message=message.control_id)
+        # a receiver's own words may name a patient: they are for the queue, not for the log
+        reason = verdict.reason if verdict.outcome in {"silence", "mismatch"} else None
         if state == "acknowledged":
             log.info("acknowledged", code=verdict.code)
         elif state == "parked":
-            log.error("parked; see `gateway queue list`", reason=verdict.reason)
+            log.error("parked; see `gateway queue list`", code=verdict.code, reason=reason)
         elif self._reachable or verdict.outcome != "silence":
-            log.warning("not acknowledged, sending again", outcome=verdict.outcome, reason=verdict.reason)
+            log.warning(
+                "not acknowledged, sending again", outcome=verdict.outcome, code=verdict.code, reason=reason
+            )
         self._reachable = verdict.outcome != "silence"
 
     async def _hang_up(self) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 import pytest
+from structlog.testing import capture_logs
 
 from gateway.hl7 import mllp, parse
 from gateway.hl7.building import build
@@ -176,6 +177,17 @@ def test_an_application_error_is_tried_a_few_times_and_then_parked_with_its_reas
     _deliver(database, receiver, control_id, tries=3)
     assert _state(database, control_id) == ("parked", "error: 102 OBX-5 is not a number")
     assert (len(receiver.got), receiver.connections) == (3, 1)
+
+
+@pytest.mark.parametrize("code", ["AE", "AR"])
+def test_a_receivers_own_words_reach_the_queue_and_never_the_log(database: Database, code: str):
+    receiver = Receiver([_ack(code, text="ALMA TESTPATIENT is unknown")] * 3)
+    control_id = _queue(database)
+    with capture_logs() as logs:
+        _deliver(database, receiver, control_id, tries=3)
+    assert "ALMA" in _state(database, control_id)[1]
+    assert any(entry.get("code") == code for entry in logs)
+    assert "ALMA" not in str(logs)
 
 
 @pytest.mark.parametrize("code", ["AR", "CR"])
