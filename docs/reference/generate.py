@@ -1,13 +1,19 @@
 """Writes the pages of this folder that are read off the code: ``python docs/reference/generate.py``."""
 
+import inspect
+import re
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, fields
 from pathlib import Path
 
 import click
 
 from gateway.cli import COMMANDS, cli
+from gateway.drivers import contract
+from gateway.model import Device, Observation, Reading, rejected
 from gateway.model.terms import TERMS
 from gateway.model.vocabulary import UNITS, Term
+from gateway.testing import session_fixture
 
 HERE = Path(__file__).parent
 _WRITTEN = "<!-- Written by docs/reference/generate.py; change the code, not this page. -->\n"
@@ -73,7 +79,100 @@ def _limited(term: Term) -> Callable[[str], str]:
     return unit_with_limits
 
 
-PAGES: Mapping[str, Callable[[], str]] = {"commands.md": commands, "vocabulary.md": vocabulary}
+_CONTRACT: Mapping[str, tuple[object, ...]] = {
+    "Declaration": (contract.Driver, contract.Setting),
+    "Links": (
+        contract.SerialLink,
+        contract.TcpLink,
+        contract.BleLink,
+        contract.UsbLink,
+        contract.FolderLink,
+    ),
+    "Session": (contract.Session,),
+    "Events": (
+        contract.Measured,
+        contract.Fault,
+        contract.Progress,
+        contract.Identified,
+        contract.Send,
+        contract.SetTimer,
+        contract.Subscribe,
+        contract.Read,
+        contract.Close,
+    ),
+    "Clocks": (contract.clock_setting, contract.ClockRead, contract.ClockSet),
+    "Readings": (Reading, Observation, Device, rejected),
+}
+
+
+def driver_contract() -> str:
+    """What a driver is made of, by the docstrings of the contract."""
+    parts = "\n".join(
+        f"\n## {heading}\n" + "".join(map(_described, things)) for heading, things in _CONTRACT.items()
+    )
+    return (
+        f"# Driver contract\n\n{_WRITTEN}\n"
+        "What a driver may be made of; all of it is imported from `gateway.drivers` and `gateway.model`. "
+        "How to write one: [the tutorial](../tutorial/write-a-driver.md).\n\n"
+        f"{inspect.getdoc(contract)}\n{parts}"
+    )
+
+
+def _described(thing: object) -> str:
+    assert isinstance(thing, type) or inspect.isfunction(thing)
+    return f"\n### `{thing.__name__}`\n\n```python\n{_signature(thing)}\n```\n\n{_prose(thing)}\n"
+
+
+def _signature(thing: Callable[..., object]) -> str:
+    if not isinstance(thing, type):
+        return f"{thing.__name__}{inspect.signature(thing)}"
+    if not hasattr(thing, "__dataclass_fields__"):
+        return f"class {thing.__name__}(Protocol)"
+    stated = ",\n    ".join(map(_field, fields(thing)))
+    return f"{thing.__name__}(\n    {stated},\n)" if stated else f"{thing.__name__}()"
+
+
+def _field(field: Field[object]) -> str:
+    kind = field.type if isinstance(field.type, str) else inspect.formatannotation(field.type)
+    kind = re.sub(r"\b(?:\w+\.)+(\w)", r"\1", kind)
+    return f"{field.name}: {kind}" + ("" if _is_needed(field) else f" = {_default(field)}")
+
+
+def _is_needed(field: Field[object]) -> bool:
+    return field.default is MISSING and field.default_factory is MISSING
+
+
+def _default(field: Field[object]) -> str:
+    return repr(field.default) if field.default_factory is MISSING else f"{field.default_factory.__name__}()"
+
+
+def _prose(thing: object) -> str:
+    """A docstring in Markdown: what it says first, its parameters as a list."""
+    text = re.sub(r":\w+:`~?(?:\w+\.)*(\w+)`", r"`\1`", inspect.getdoc(thing) or "").replace("``", "`")
+    first, _, rest = text.partition("\n\nParameters\n----------\n")
+    if not rest:
+        return first
+    parameters, _, examples = rest.partition("\n\nExamples\n--------\n")
+    items = re.sub(r"^(\S[^:\n]*?)(?: : (.*))?$", r"- `\1` (\2)", parameters, flags=re.MULTILINE)
+    return "\n\n".join(part for part in (first, items.replace(" ()", ""), examples) if part)
+
+
+def fixture_format() -> str:
+    """The format of session fixtures, by the docstring of the module that reads it."""
+    return (
+        f"# Session fixtures\n\n{_WRITTEN}\n"
+        "One readable file holds who, what, when, every byte in each direction, and what is to come of it. "
+        "It feeds `gateway replay`, `check` and `simulate`, and the tests of a driver; `gateway record` "
+        f"writes it.\n\n```text\n{inspect.getdoc(session_fixture)}\n```\n"
+    )
+
+
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": commands,
+    "vocabulary.md": vocabulary,
+    "driver-contract.md": driver_contract,
+    "session-fixture.md": fixture_format,
+}
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from gateway.drivers import Fault
+from gateway.drivers.clock import drift_text
 from gateway.model import Observation, Reading
 from gateway.testing.replay import Outcome
 
@@ -44,6 +45,10 @@ def observation_text(observation: Observation) -> str:
     return " ".join(part for part in parts if part) + site
 
 
+def _drift(reading: Reading) -> str:
+    return "" if reading.clock_drift is None else f" ({drift_text(reading.clock_drift)})"
+
+
 def _parts(reading: Reading) -> Iterator[str]:
     observations = ", ".join(map(observation_text, reading.observations))
     yield observations or reading.kind
@@ -54,7 +59,7 @@ def _parts(reading: Reading) -> Iterator[str]:
         yield reading.status
     yield "; ".join(reading.notes)
     if reading.taken_at is not None:
-        by = "" if reading.time_source == "gateway" else " by the device's clock"
+        by = "" if reading.time_source == "gateway" else f" by the device's clock{_drift(reading)}"
         yield reading.taken_at.isoformat(" ") + by
     device = reading.device
     yield " ".join(part for part in (device.vendor, device.model, device.serial) if part)

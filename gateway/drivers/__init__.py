@@ -5,7 +5,11 @@ A driver turns bytes into readings and does nothing else. Start from :class:`Dri
 """
 
 from gateway.drivers.contract import (
+    CLOCK,
     BleLink,
+    ClockRead,
+    ClockSet,
+    ClockUse,
     Close,
     Driver,
     Event,
@@ -25,12 +29,17 @@ from gateway.drivers.contract import (
     Subscribe,
     TcpLink,
     UsbLink,
+    clock_setting,
 )
 from gateway.drivers.conversation import Conversation
 from gateway.drivers.registry import DriverError, load, registry
 
 __all__ = [
+    "CLOCK",
     "BleLink",
+    "ClockRead",
+    "ClockSet",
+    "ClockUse",
     "Close",
     "Conversation",
     "Driver",
@@ -52,6 +61,7 @@ __all__ = [
     "Subscribe",
     "TcpLink",
     "UsbLink",
+    "clock_setting",
     "load",
     "registry",
 ]

@@ -98,13 +98,44 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockRead:
+    """What the device's clock shows at this moment, naive where it states no zone.
+
+    Readings with ``time_source="device"`` that follow carry the difference to the gateway's clock. A clock
+    that was never set shows nothing: emit nothing of it.
+    """
+
+    shown: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClockSet:
+    """The device's clock was set to the `at` of this call, or the device has confirmed that it was.
+
+    Stored records keep the stamps that they have: what a ``ClockRead`` before it found holds for those.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Close:
     """The link is to be closed; for the log, why."""
 
     reason: str
 
 
-Event = Send | Subscribe | Read | SetTimer | Identified | Measured | Progress | Fault | Close
+Event = (
+    Send
+    | Subscribe
+    | Read
+    | SetTimer
+    | Identified
+    | Measured
+    | Progress
+    | Fault
+    | ClockRead
+    | ClockSet
+    | Close
+)
 Events = tuple[Event, ...]
 
 
@@ -116,7 +147,8 @@ class Session(Protocol):
     Foreign bytes never make it raise, and after garbage the next good frame is decoded.
 
     A time that the device states without a zone is given as a naive datetime with
-    ``time_source="device"``; the site's zone is put to it by whoever knows it.
+    ``time_source="device"``; the site's zone is put to it by whoever knows it. `at` is always aware, and in
+    the zone of the device's clock where that is known: the time to set a clock to is its own fields.
     """
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events: ...
@@ -198,6 +230,30 @@ class Setting:
     default: str | None = None
     help: str = ""
 
+
+ClockUse = Literal["off", "measure", "set"]
+
+
+def clock_setting(*uses: ClockUse) -> Setting:
+    """The setting of a driver whose device has a clock that can be read or set: what is done with it.
+
+    Parameters
+    ----------
+    *uses : {"off", "measure", "set"}
+        Those that the device is capable of, the usual one first: it is the default. ``measure`` reads the
+        clock at each connection and emits :class:`ClockRead`, ``set`` sets it as well and emits
+        :class:`ClockSet`. Where the clock can be read it is read before it is set, for the stamps of what
+        is stored in the device are by the clock that was.
+
+    Examples
+    --------
+    ``settings=(clock_setting("measure", "set", "off"),)``; the session receives ``clock="measure"``, and a
+    configuration says ``clock = "set"`` in the device's table.
+    """
+    return Setting(CLOCK, uses, uses[0], "what to do with the device's clock")
+
+
+CLOCK = "clock"
 
 Evidence = Literal["capture", "manual", "one-implementation"]
 

@@ -5,10 +5,11 @@ The same conversation runs live, in replay, in ``decode`` and in tests.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, tzinfo
+from datetime import datetime, timedelta, tzinfo
 from typing import Self
 
-from gateway.drivers.contract import Driver, Event, Events, Identified, Measured, Session
+from gateway.drivers.clock import DeviceClock, at_zone, in_zone
+from gateway.drivers.contract import ClockRead, ClockSet, Driver, Event, Events, Identified, Measured, Session
 from gateway.errors import ConfigError, Problem
 from gateway.model import Device, Reading
 
@@ -47,12 +48,15 @@ class Conversation:
         itself are added.
     zone : tzinfo, optional
         Of times that the device states without one. None leaves them without.
+    clock : DeviceClock
+        What was learned of the device's clock by now.
     """
 
     driver: Driver
     session: Session
     device: Device = field(default_factory=Device)
     zone: tzinfo | None = None
+    clock: DeviceClock = field(default_factory=DeviceClock)
 
     @classmethod
     def start(
@@ -78,40 +82,55 @@ class Conversation:
         return cls(driver, factory(**values), device or Device(), zone)
 
     def connected(self, at: datetime) -> Events:
-        return self._ask("connected", at)
+        return self._ask("connected", at=at)
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        return self._completed(self.session.received(data, channel, at), data)
+        return self._completed(self.session.received(data, channel, self._local(at)), data, at)
 
     def timer(self, name: str, at: datetime) -> Events:
-        return self._ask("timer", name, at)
+        return self._ask("timer", name, at=at)
 
     def disconnected(self, at: datetime) -> Events:
-        return self._ask("disconnected", at)
+        return self._ask("disconnected", at=at)
 
-    def _ask(self, method: str, *arguments: str | datetime) -> Events:
+    def _ask(self, method: str, *arguments: str, at: datetime) -> Events:
         handler = getattr(self.session, method, None)
-        return self._completed(handler(*arguments), b"") if handler else ()
+        return self._completed(handler(*arguments, self._local(at)), b"", at) if handler else ()
 
-    def _completed(self, events: Events, data: bytes) -> Events:
-        return tuple(self._complete(event, data) for event in events)
+    def _local(self, at: datetime) -> datetime:
+        return at if self.zone is None else in_zone(at, self.zone)
 
-    def _complete(self, event: Event, data: bytes) -> Event:
-        if isinstance(event, Identified):
-            self.device = event.device.filled_from(self.device)
-        if isinstance(event, Measured):
-            return Measured(self._reading(event.reading, data))
+    def _completed(self, events: Events, data: bytes, at: datetime) -> Events:
+        return tuple(self._complete(event, data, at) for event in events)
+
+    def _complete(self, event: Event, data: bytes, at: datetime) -> Event:
+        match event:
+            case Identified(device):
+                self.device = device.filled_from(self.device)
+            case ClockRead(shown):
+                self.clock = self.clock.read(at_zone(shown, self.zone or at.tzinfo), at)
+            case ClockSet():
+                self.clock = self.clock.set(at)
+            case Measured(reading):
+                return Measured(self._reading(reading, data, at))
+            case _:
+                pass
         return event
 
-    def _reading(self, reading: Reading, data: bytes) -> Reading:
-        device = reading.device.filled_from(self.device).filled_from(self.driver.device)
-        taken_at = reading.taken_at
-        if taken_at is not None and taken_at.tzinfo is None and self.zone is not None:
-            taken_at = taken_at.replace(tzinfo=self.zone)
+    def _reading(self, reading: Reading, data: bytes, at: datetime) -> Reading:
+        taken_at = reading.taken_at and at_zone(reading.taken_at, self.zone)
+        if taken_at is not None and reading.time_source == "gateway":
+            taken_at = taken_at.astimezone(at.tzinfo)
         return replace(
             reading,
             driver=self.driver.id,
-            device=device,
+            device=reading.device.filled_from(self.device).filled_from(self.driver.device),
             taken_at=taken_at,
+            clock_drift=self._drift(reading, at),
             provenance=reading.provenance or data,
         )
+
+    def _drift(self, reading: Reading, at: datetime) -> timedelta | None:
+        if reading.time_source != "device" or reading.taken_at is None:
+            return None
+        return self.clock.drift_of(at_zone(reading.taken_at, self.zone or at.tzinfo), at)

@@ -18,7 +18,15 @@ from gateway.drivers.contract import Driver
 from gateway.errors import ConfigError, GatewayError, Problem
 
 ENTRY_POINTS = "gateway.drivers"
-_NOT_DRIVERS = {"contract", "conversation", "line_session", "registry", "steadiness", "weighing_lines"}
+_NOT_DRIVERS = {
+    "clock",
+    "contract",
+    "conversation",
+    "line_session",
+    "registry",
+    "steadiness",
+    "weighing_lines",
+}
 
 
 class DriverError(GatewayError):

@@ -27,14 +27,18 @@ def reading_json(reading: Reading) -> Json:
     """A reading as commands and the service's API print it.
 
     Numbers are strings of plain digits (never ``2E+2``); ``loinc``, ``mdc`` and ``mdc_ref`` come from the
-    vocabulary and are None for what it does not hold.
+    vocabulary and are None for what it does not hold. ``clock_drift_s`` is there where the device's clock was
+    read: seconds that it was ahead of the gateway's.
     """
+    drift = reading.clock_drift
+    measured = {} if drift is None else {"clock_drift_s": f"{Decimal(drift // _MICROSECOND).scaleb(-6):f}"}
     return {
         "driver": reading.driver,
         "device": asdict(reading.device),
         "kind": reading.kind,
         "taken_at": _iso(reading.taken_at),
         "time_source": reading.time_source,
+        **measured,
         "status": reading.status,
         "notes": list(reading.notes),
         "patient_id": reading.patient_id,

@@ -13,7 +13,8 @@ from gateway.errors import Hl7Error
 from gateway.hl7.oru import build_oru
 from gateway.hl7.profiles import Profile
 from gateway.model import Reading
-from gateway.service.association import Association, associate, moment_of
+from gateway.service.association import Association, associate
+from gateway.service.device_time import by_unknown_clock, drift_noted, moment_of
 from gateway.service.ekg_step import measured
 from gateway.service.guards import guarded
 from gateway.service.supervision import place_of
@@ -91,7 +92,7 @@ class Acceptance:
         """
         if reading.ekg is not None:
             reading = await _measured(reading)
-        reading = guarded(self._timed(reading, at))
+        reading = drift_noted(guarded(self._timed(reading, at)))
 
         def work(db: sqlite3.Connection) -> Accepted:
             return self._accept(db, source, reading, room, at)
@@ -141,6 +142,7 @@ class Acceptance:
             at,
             room=room,
             encounter=encounters.covering(db, room, moment) if room else None,
+            rival=encounters.covering(db, room, at) if room and by_unknown_clock(reading) else None,
             longest=self.longest_encounter,
         )
 

@@ -115,7 +115,7 @@ class _Assembly:
         def converse() -> Conversation:
             return Conversation.start(
                 driver,
-                table.settings,
+                table.driver_settings,
                 device=Device(model=table.model, serial=table.serial),
                 zone=table.zone or self.configuration.site.zone,
             )

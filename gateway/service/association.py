@@ -3,10 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from gateway.model import Reading
+from gateway.service.device_time import CLOCK_TOLERANCE
 from gateway.store.encounters import StoredEncounter
-
-_CLOCK_TOLERANCE = timedelta(minutes=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,19 +15,13 @@ class Association:
     held: str | None
 
 
-def moment_of(reading: Reading, received_at: datetime) -> datetime:
-    """When it was measured by the gateway's clock: the device's time less the drift that was seen."""
-    if reading.taken_at is None or reading.taken_at.tzinfo is None:
-        return received_at
-    return reading.taken_at - (reading.clock_drift or timedelta())
-
-
 def associate(
     moment: datetime,
     received_at: datetime,
     *,
     room: str | None,
     encounter: StoredEncounter | None,
+    rival: StoredEncounter | None = None,
     longest: timedelta,
 ) -> Association:
     """The encounter that the reading belongs to.
@@ -37,21 +29,30 @@ def associate(
     Parameters
     ----------
     moment : datetime
-        As :func:`moment_of` gives it.
+        As :func:`gateway.service.device_time.moment_of` gives it.
     received_at : datetime
     room : str, optional
         Where the device stands.
     encounter : StoredEncounter, optional
         The one of that room that covers the moment.
+    rival : StoredEncounter, optional
+        The one of that room when the reading was received, where the moment is by a clock that nobody has
+        read: a slow one makes what was measured now look like the patient's before.
     longest : timedelta
         An encounter that has been open for longer is not trusted to be still so.
     """
     if room is None:
         return Association(None, "the device is bound to no room")
-    if moment > received_at + _CLOCK_TOLERANCE:
+    if moment > received_at + CLOCK_TOLERANCE:
         return Association(None, "the device's clock is ahead of the gateway's")
     if encounter is None:
         return Association(None, f"no patient was in {room} at that time")
+    if rival is not None and _patient(rival) != _patient(encounter):
+        return Association(None, f"the device's clock was not read, and {room} has another patient now")
     if encounter.encounter.closed_at is None and moment - encounter.encounter.opened_at > longest:
         return Association(None, f"the encounter in {room} has been open for very long")
     return Association(encounter, None)
+
+
+def _patient(stored: StoredEncounter) -> str:
+    return stored.encounter.patient.id

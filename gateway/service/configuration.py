@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.drivers import Driver, load
+from gateway.drivers import CLOCK, ClockUse, Driver, load
 from gateway.drivers.conversation import check_settings
 from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7.profiles import PROFILES
@@ -109,7 +109,13 @@ class DeviceTable(_Table):
     serial: str | None = None
     model: str | None = None
     zone: Zone | None = None
+    clock: ClockUse | None = None
     settings: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def driver_settings(self) -> dict[str, str]:
+        """What the driver's session is told: its settings, the use of its clock among them."""
+        return self.settings if self.clock is None else self.settings | {CLOCK: self.clock}
 
 
 class RoomsTable(_Table):
@@ -230,7 +236,18 @@ def _device_problems(devices: dict[str, DeviceTable], folder: Path | None) -> It
             what, _, fix = str(error).partition("; ")
             yield Problem(f"{where}.driver", what, fix or "correct it")
             continue
-        _, problems = check_settings(driver, device.settings)
-        yield from (Problem(f"{where}.settings.{p.where}", p.what, p.fix) for p in problems)
+        yield from _setting_problems(where, driver, device)
         if problem := check_url(device.port, driver.links):
             yield Problem(f"{where}.port", problem.what, problem.fix)
+
+
+def _setting_problems(where: str, driver: Driver, device: DeviceTable) -> Iterator[Problem]:
+    uses = next((setting.choices for setting in driver.settings if setting.name == CLOCK), ())
+    if device.clock is not None and device.clock not in uses:
+        what = f"{driver.id} cannot {device.clock} it" if uses else f"{driver.id} knows of no clock"
+        yield Problem(f"{where}.clock", what, f"use one of: {', '.join(uses)}" if uses else "remove it")
+    elif device.clock is not None and CLOCK in device.settings:
+        yield Problem(f"{where}.settings.clock", "it is in the device's table too", "keep one of them")
+    settings = device.driver_settings if device.clock in uses else device.settings
+    _, problems = check_settings(driver, settings)
+    yield from (Problem(f"{where}.settings.{p.where}", p.what, p.fix) for p in problems)

@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 import structlog
 
 from gateway.drivers import (
+    ClockRead,
+    ClockSet,
     Close,
     Conversation,
     Event,
@@ -21,6 +23,7 @@ from gateway.drivers import (
     SetTimer,
     Subscribe,
 )
+from gateway.drivers.clock import drift_text
 from gateway.errors import StoreError, TransportError
 from gateway.model import Reading
 from gateway.service.acceptance import Accepted
@@ -185,6 +188,10 @@ class _Link:
                 self._log.debug("progress", text=text, fraction=fraction)
             case Identified(device):
                 self._log.info("identified", vendor=device.vendor, model=device.model)
+            case ClockRead():
+                self._log.info("device clock read", drift=self._drift())
+            case ClockSet():
+                self._log.info("device clock set")
             case Close(reason):
                 raise _CloseRequested(reason)
 
@@ -207,6 +214,11 @@ class _Link:
                 status=reading.status,
                 held=accepted.held,
             )
+
+    def _drift(self) -> str | None:
+        clock = self._conversation.clock
+        drift = clock.drift if clock.set_at is None else clock.drift_since
+        return None if drift is None else drift_text(drift)
 
     def _set_timer(self, name: str, seconds: float) -> None:
         self._timers.pop(name, None)

@@ -15,7 +15,7 @@ Stated = Mapping[str, Json]
 
 _OBSERVATION_TEXTS = ("name", "unit", "comparator", "text", "site", "loinc", "mdc", "mdc_ref")
 _READING_TEXTS = ("kind", "status", "time_source", "patient_id", "sequence", "driver")
-_EVENT_KINDS = ("progress", "identified", "close")
+_EVENT_KINDS = ("progress", "identified", "clock", "close")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def read_expectation(expect: Table) -> Expectation:
 
 
 def _reading(table: Table) -> Stated:
-    table.only(*_READING_TEXTS, "taken_at", "notes", "device", "observations", "ekg")
+    table.only(*_READING_TEXTS, "taken_at", "clock_drift_s", "notes", "device", "observations", "ekg")
     choices = {
         "kind": get_args(ReadingKind),
         "status": get_args(Status),
@@ -72,6 +72,8 @@ def _reading(table: Table) -> Stated:
     }
     if "taken_at" in table:
         stated["taken_at"] = _time(table, "taken_at")
+    if "clock_drift_s" in table:
+        stated["clock_drift_s"] = _decimal(table, "clock_drift_s")
     if "notes" in table:
         stated["notes"] = list(table.texts("notes"))
     if "device" in table:
@@ -159,6 +161,8 @@ def stated_of(reading: Reading) -> Stated:
         stated["status"] = reading.status
     if reading.time_source == "device":
         stated["taken_at"] = shown["taken_at"]
+    if "clock_drift_s" in shown:
+        stated["clock_drift_s"] = shown["clock_drift_s"]
     if reading.notes:
         stated["notes"] = list(reading.notes)
     if reading.observations:

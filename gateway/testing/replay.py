@@ -11,6 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from gateway.drivers import (
+    ClockRead,
+    ClockSet,
     Close,
     Conversation,
     Driver,
@@ -40,7 +42,7 @@ class Notice:
     Parameters
     ----------
     kind : str
-        ``progress``, ``identified`` or ``close``.
+        ``progress``, ``identified``, ``clock`` or ``close``.
     text : str
     """
 
@@ -232,6 +234,10 @@ class _Line:
                 self._set_timer(name, seconds, at)
             case Read(channel):
                 self._give_value(channel, at)
+            case ClockRead(shown):
+                self.taken.events.append(Notice("clock", f"shows {shown.isoformat(' ')}"))
+            case ClockSet():
+                self.taken.events.append(Notice("clock", "set"))
             case Close(reason):
                 self.taken.events.append(Notice("close", reason))
                 self.closed(at)

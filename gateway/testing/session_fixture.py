@@ -33,7 +33,7 @@ expect.reading  any part of a reading as ``gateway replay --json`` prints it; wh
                 compared, but a list of observations is complete. ekg: format, leads, sample_rate_hz,
                 samples
 expect.fault    code, and where wanted offset and a part of the message
-expect.event    kind (progress, identified, close) and text; events that are not expected do no harm
+expect.event    kind (progress, identified, clock, close) and text; events that are not expected do no harm
 ==============  ====================================================================================
 """
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -163,3 +164,49 @@ def test_two_failures_of_one_moment_are_told_apart_by_their_reasons(database: Da
     for reason in ("overload", "probe defective"):
         failed = replace(rejected("weight", reason), taken_at=CUFF_RECORD.taken_at, time_source="device")
         assert _accept(database, failed).reading_id is not None
+
+
+def _patients_in_turn(database: Database) -> None:
+    """Alma was in EXAM3 until twelve minutes ago; Ben has been there for ten."""
+    ben = Patient((Identifier("77", "NORTH", "MR"),), family_name="TESTPATIENT", given_name="BEN")
+    for patient, minutes in ((ALMA, 30), (ben, 10)):
+        came = NOW - timedelta(minutes=minutes)
+        encounter = Encounter(room="EXAM3", patient=patient, opened_at=came)
+        database.do(partial(encounters.open_encounter, encounter=encounter))
+
+
+def test_a_slow_clock_that_was_read_files_with_the_patient_of_the_true_time_and_says_so(database: Database):
+    _patients_in_turn(database)
+    stated = NOW - timedelta(minutes=16)
+    slow = replace(CUFF_RECORD, taken_at=stated, clock_drift=timedelta(minutes=-15))
+    accepted = _accept(database, slow)
+    (message,) = database.do(lambda db: outbox.of_reading(db, accepted.reading_id or 0))
+    sent = parse(message.body)
+    assert sent.get("PID-3.1") == "77"
+    assert sent.get("OBX-14") == "20260302141400+0000"
+    assert sent.get("NTE-3") == "time as the device states it; its clock was 15 min behind"
+    stored = database.do(lambda db: readings.find(db, accepted.reading_id or 0))
+    assert stored is not None
+    assert stored.reading.clock_drift == timedelta(minutes=-15)
+
+
+def test_a_stored_record_by_a_good_clock_files_with_the_patient_before(database: Database):
+    _patients_in_turn(database)
+    record = replace(CUFF_RECORD, taken_at=NOW - timedelta(minutes=16), clock_drift=timedelta(seconds=2))
+    accepted = _accept(database, record)
+    (message,) = database.do(lambda db: outbox.of_reading(db, accepted.reading_id or 0))
+    assert parse(message.body).get("PID-3.1") == "8834021"
+
+
+def test_a_clock_that_was_not_read_leaves_the_choice_between_two_patients_to_a_person(database: Database):
+    _patients_in_turn(database)
+    accepted = _accept(database, replace(CUFF_RECORD, taken_at=NOW - timedelta(minutes=16)))
+    assert accepted.held == "the device's clock was not read, and EXAM3 has another patient now"
+    assert database.do(outbox.unsettled) == ()
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_record_is_the_same_however_far_the_clock_was_off_when_it_was_delivered(database: Database):
+    for minutes in (1, 3):
+        _accept(database, replace(CUFF_RECORD, clock_drift=timedelta(minutes=minutes)))
+    assert len(database.do(outbox.unsettled)) == 1

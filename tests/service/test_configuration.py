@@ -67,6 +67,16 @@ def test_the_shipped_configuration_is_good():
             'rooom = "EXAM3"',
             "devices.scale-3.rooom: extra inputs are not permitted; remove it",
         ),
+        (
+            'room = "EXAM3"',
+            'clock = "set"',
+            "devices.scale-3.clock: mt-sics knows of no clock; remove it",
+        ),
+        (
+            'room = "EXAM3"',
+            'clock = "fix"',
+            "devices.scale-3.clock: input should be 'off', 'measure' or 'set'; correct the value",
+        ),
         ('"mt-sics"', '"mt-sic"', "devices.scale-3.driver: no driver 'mt-sic'; nearest: mt-sics"),
         (
             "[destinations.ehr]",
