@@ -165,7 +165,7 @@ class Tokens:
         if not _CHECKSUM.fullmatch(sent):
             return self._damaged("checksum", "no two hexadecimal digits", end + 1, is_answered=True), end + 1
         computed = sum8(bytes(self._buffer[1 : end + 1]))
-        length = end + 3 + (self._buffer[end + 3 : end + 4] in (b"\r", b"\n"))
+        length = end + 3 + self._buffer[end + 3 : end + 4].isspace()
         if int(sent, 16) != computed:
             reason = f"0x{sent.decode().upper()}, computed 0x{computed:02X}"
             return self._damaged("checksum", reason, end + 1, is_answered=True), length

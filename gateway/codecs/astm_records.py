@@ -238,4 +238,4 @@ def parse_record(text: str, delimiters: Delimiters = Delimiters()) -> Record:
 
 
 def _is_terminator(line: bytearray, delimiters: Delimiters) -> bool:
-    return line[:1] in (b"L", b"l") and line[1:2] == delimiters.field.encode("latin-1", "replace")
+    return bytes(line[:2]).upper() == f"L{delimiters.field}".encode("latin-1", "replace")

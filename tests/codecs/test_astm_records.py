@@ -52,7 +52,8 @@ def test_any_text_gives_records_or_errors(text: bytes, ends_message: bool) -> No
 @given(st.lists(st.integers(0, 60), max_size=5))
 def test_records_may_be_cut_anywhere(cuts: list[int]) -> None:
     whole = b"H|\\^&|||T\rP|1|A17\rR|1|^^^GLU|5.4|mmol/L\rL|1|N\r"
-    records, found = Records(), []
+    records = Records()
+    found: list[Record | DecodeError] = []
     places = sorted({0, len(whole), *cuts})
     for start, end in pairwise(places):
         found += records.feed(whole[start:end], ends_message=end >= len(whole))
