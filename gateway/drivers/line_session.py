@@ -21,6 +21,7 @@ class LineFrames:
     terminator = b"\r\n"
     longest = 80
     silent = b""  # bytes that may stand before a frame without being noise
+    stray = 0  # how many bytes of any value the device itself puts between two frames
     frame: re.Pattern[bytes] | None = None  # how a frame begins; all of it where `frame_fills_line`
     frame_fills_line = False
 
@@ -47,17 +48,21 @@ class LineFrames:
         return tuple(event for frame in self._lines.feed(data) for event in self._events(frame, at))
 
     def disconnected(self, at: datetime) -> Events:
-        return tuple(event for frame in self._lines.flush() for event in self._events(frame, at))
+        left = (frame for frame in self._lines.flush() if self._counts(frame.content))
+        return tuple(event for frame in left for event in self._events(frame, at))
 
     def _events(self, frame: Frame, at: datetime) -> Iterator[Event]:
         start = self.start(frame.content)
         try:
             line = frame.data[start:]
-            if frame.content[:start].strip(self.silent):
+            if self._counts(frame.content[:start]):
                 yield Fault("noise", f"{start} bytes that are no part of a frame", frame.offset)
             yield from self.line(line, at)
         except DecodeError as error:
             yield Fault.from_error(error, offset=frame.offset + (0 if frame.error else start))
+
+    def _counts(self, noise: bytes) -> bool:
+        return len(noise.strip(self.silent)) > self.stray
 
 
 def printed_text(line: bytes) -> bool:

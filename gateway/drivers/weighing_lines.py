@@ -21,7 +21,9 @@ class WeighingFrames(LineFrames):
     frame_fills_line = True
 
     def stable(self, reading: Reading) -> Events:
+        if reading.value("weight") == 0:
+            return (Progress("nothing on the scale"),)
         return (Measured(reading),)
 
     def moving(self, moving: Moving) -> Events:
-        return (Progress("weighing"),) if moving.weight else ()
+        return (Progress("weighing" if moving.weight else "nothing on the scale"),)

@@ -30,6 +30,7 @@ DRIVERS = (
     "nonin-serial",
     "rice-lake",
     "suntech",
+    "tanita-serial",
 )
 
 
