@@ -173,11 +173,15 @@ class SerialLink:
 
 @dataclass(frozen=True, slots=True)
 class UsbLink:
-    """A USB device by vendor and product id, or any that has an interface of `interface_class`."""
+    """A USB device by vendor and product id, or any that has an interface of `interface_class`.
+
+    `usage` is page and usage of a top-level collection that the interface's HID report descriptor must have.
+    """
 
     vendor: int | None = None
     product: int | None = None
     interface_class: int | None = None
+    usage: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)

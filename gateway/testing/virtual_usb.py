@@ -20,7 +20,9 @@ from usb.core import USBError, USBTimeoutError
 
 INTERRUPT, BULK = 3, 2
 _DIRECTION_IN = 0x80
-_GET_DESCRIPTOR, _STRING = 6, 3
+_GET_DESCRIPTOR, _STRING, _REPORT = 6, 3, 0x22
+_TO_INTERFACE, _FROM_INTERFACE, _SET_REPORT = 0x21, 0x81, 9
+_HID = 3
 _LIBUSB_ERROR = {errno.ENODEV: -4, errno.EBUSY: -6, errno.EPIPE: -9, errno.EOVERFLOW: -8, errno.EACCES: -3}
 
 _make_error = cast("Callable[[str, int, int], USBError]", USBError)
@@ -40,8 +42,9 @@ class VirtualEndpoint:
 class UsbPlan:
     """A device with one interface, as it shall be.
 
-    `kernel_driver` says that the system's HID driver takes the interface when the device is plugged in, and
-    `permitted` that this user may open it.
+    `kernel_driver` says that the system's HID driver takes the interface when the device is plugged in,
+    `permitted` that this user may open it, and `report_descriptor` is what a HID interface shows of itself,
+    nothing where it stalls when asked.
     """
 
     vendor: int
@@ -51,13 +54,30 @@ class UsbPlan:
     endpoints: tuple[VirtualEndpoint, ...]
     kernel_driver: bool = False
     permitted: bool = True
+    report_descriptor: bytes = b""
 
 
 class VirtualUsbDevice:
-    """A device that can be plugged in and pulled out, speaks when told to, and keeps what it was sent."""
+    """A device that can be plugged in and pulled out, speaks when told to, and keeps what it was sent.
+
+    What came by SET_REPORT is kept under the kind of report and its id, ``0x0300``, in place of an address.
+
+    Attributes
+    ----------
+    on_claim, on_release : callable
+        Called in the host's thread when a program has claimed the interface, and when none has it any more.
+    on_write : callable
+        Called in the host's thread with the address and data of each write.
+    is_deaf : bool
+        Takes no bytes; a write runs into its time-out.
+    """
 
     def __init__(self, plan: UsbPlan) -> None:
         self.plan = plan
+        self.on_claim: Callable[[], None] = lambda: None
+        self.on_release: Callable[[], None] = lambda: None
+        self.on_write: Callable[[int, bytes], None] = lambda _address, _data: None
+        self.is_deaf = False
         self.written: list[tuple[int, bytes]] = []
         self.plugged = True
         self.kernel_driver = plan.kernel_driver
@@ -70,15 +90,15 @@ class VirtualUsbDevice:
         self._add(address, data)
 
     def stall(self, address: int) -> None:
-        """The next read of that endpoint fails with a stall, until the host lifts it."""
+        """The next read of that endpoint, or write to it, fails with a stall until the host lifts it."""
         self._add(address, errno.EPIPE)
 
     def unplug(self) -> None:
         """Pull it out; a read that waits fails at once."""
         with self._news:
             self.plugged = False
-            self.claimed_by = None
             self._news.notify_all()
+        self.claim(None)
 
     def plug_in(self) -> None:
         with self._news:
@@ -90,11 +110,29 @@ class VirtualUsbDevice:
         with self._news:
             return self._news.wait_for(lambda: len(self.written) >= count, timeout_s)
 
+    def claim(self, program: object | None) -> None:
+        """The interface is that program's, or nobody's."""
+        had_it, self.claimed_by = self.claimed_by, program
+        if program is not None:
+            self.on_claim()
+        elif had_it is not None:
+            self.on_release()
+
     def take(self, address: int, data: bytes) -> None:
         with self._news:
             self._check_plugged()
+            if self._waiting.get(address):
+                raise _error(errno.EPIPE)
+            if self.is_deaf:
+                raise _make_timeout("Operation timed out", -7, errno.ETIMEDOUT)
             self.written.append((address, data))
             self._news.notify_all()
+        self.on_write(address, data)
+
+    def is_read_out(self) -> bool:
+        """Whether the host has taken everything that was said."""
+        with self._news:
+            return not any(self._waiting.values())
 
     def next_transfer(self, address: int, size: int, timeout_s: float) -> bytes:
         with self._news:
@@ -233,11 +271,11 @@ class VirtualUsb(usb.backend.IBackend):
         dev_handle.check_open()
         if dev_handle.kernel_driver or dev_handle.claimed_by not in (None, self):
             raise _error(errno.EBUSY)
-        dev_handle.claimed_by = self
+        dev_handle.claim(self)
 
     def release_interface(self, dev_handle: VirtualUsbDevice, intf: int) -> None:  # noqa: ARG002
         dev_handle.check_open()
-        dev_handle.claimed_by = None
+        dev_handle.claim(None)
 
     def is_kernel_driver_active(self, dev_handle: VirtualUsbDevice, intf: int) -> bool:  # noqa: ARG002
         return dev_handle.kernel_driver
@@ -288,13 +326,21 @@ class VirtualUsb(usb.backend.IBackend):
         data: "array[int]",
         timeout: int,  # noqa: ARG002
     ) -> int:
-        """Only the serial number can be asked for; anything else stalls."""
+        """Serial number and report descriptor can be asked for, reports be set; anything else stalls."""
         dev_handle.check_open()
-        if bmRequestType != _DIRECTION_IN or bRequest != _GET_DESCRIPTOR or wValue >> 8 != _STRING:
+        plan = dev_handle.plan
+        if (bmRequestType, bRequest) == (_TO_INTERFACE, _SET_REPORT) and plan.interface_class == _HID:
+            dev_handle.take(wValue, data.tobytes())
+            return len(data)
+        if (bmRequestType, bRequest) == (_FROM_INTERFACE, _GET_DESCRIPTOR) and wValue >> 8 == _REPORT:
+            answer = plan.report_descriptor
+        elif (bmRequestType, bRequest) == (_DIRECTION_IN, _GET_DESCRIPTOR) and wValue >> 8 == _STRING:
+            text = b"\x09\x04" if wValue & 0xFF == 0 else (plan.serial or "").encode("utf-16-le")
+            answer = bytes([len(text) + 2, _STRING]) + text
+        else:
+            answer = b""
+        if not answer:
             raise _error(errno.EPIPE)
-        english = b"\x09\x04"
-        text = english if wValue & 0xFF == 0 else (dev_handle.plan.serial or "").encode("utf-16-le")
-        answer = bytes([len(text) + 2, _STRING]) + text
         size = min(len(answer), len(data))
         data[:size] = array("B", answer[:size])
         return size

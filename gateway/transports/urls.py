@@ -8,7 +8,9 @@ written                    meaning                                       links
 ``socket://HOST:PORT``     a device server that passes raw bytes on      SerialLink, TcpLink
 ``ble://ADDRESS-or-NAME``  a Bluetooth LE device; ``ble://`` any one     BleLink
                            that the driver's link describes
-``usb://VID:PID[:SERIAL]`` a USB device by its ids in hexadecimal        UsbLink
+``usb://VID:PID[:SERIAL]`` a USB device by its ids in hexadecimal;       UsbLink
+                           ``usb://`` the one that the driver's links
+                           describe by ids or class
 ``folder://PATH``          a folder that files are dropped in            FolderLink
 =========================  ============================================  =====================
 """
@@ -36,6 +38,7 @@ class _Opening:
     url: str
     rest: str
     link: Link
+    links: Sequence[Link]
     keep: Keep | None
     radio: str
 
@@ -66,6 +69,8 @@ def _fault_of_host(rest: str, link: Link) -> str | None:
 
 
 def _fault_of_usb(rest: str, link: Link) -> str | None:
+    if not rest:
+        return None
     ids = re.fullmatch(r"([0-9A-Fa-f]{4}):([0-9A-Fa-f]{4})(:.+)?", rest)
     if ids is None:
         return "the ids are not two times four hexadecimal digits"
@@ -116,8 +121,8 @@ def _usb(opening: _Opening) -> Transport:
     except ModuleNotFoundError as error:
         raise TransportError(f"{opening.url}: this needs the package {error.name}; install pyusb") from error
 
-    assert isinstance(opening.link, UsbLink)
-    return usb_transport(opening.url, opening.rest, opening.link)
+    links = tuple(link for link in opening.links if isinstance(link, UsbLink))
+    return usb_transport(opening.url, opening.rest, links)
 
 
 _SCHEMES = {
@@ -142,7 +147,8 @@ def check_url(url: str, links: Sequence[Link]) -> Problem | None:
     link = _link(scheme, links)
     if link is None:
         return Problem("port", f"this driver's devices are not reached by {scheme.form}", fix)
-    fault = scheme.fault(rest, link)
+    faults = [scheme.fault(rest, each) for each in links if isinstance(each, scheme.links)]
+    fault = None if None in faults else faults[0]
     return Problem("port", fault, f"write {scheme.form}") if fault else None
 
 
@@ -176,7 +182,7 @@ def open_transport(
     scheme = _SCHEMES[name]
     link = _link(scheme, links)
     assert link is not None
-    return scheme.make(_Opening(url, rest, link, keep, radio))
+    return scheme.make(_Opening(url, rest, link, links, keep, radio))
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -1,9 +1,18 @@
-"""USB devices by pyusb and libusb: ``usb://VID:PID`` or ``usb://VID:PID:SERIAL``.
+"""USB devices by pyusb and libusb: ``usb://VID:PID[:SERIAL]``, or ``usb://`` for the one that fits.
 
-One interface is claimed: the first of the class that the driver's link names, or else the first that has an
-endpoint to read from. Each of its IN endpoints has a thread with a read outstanding at all times, since
-some devices speak only when somebody listens. A channel is an endpoint's address, ``0x81``; ``""`` sends to
-the interface's only OUT endpoint. One transfer is one ``Received``.
+One interface is claimed: the first of the class, and for HID of the usage, that the driver's link names, or
+else the first that has an endpoint to read from. Each of its IN endpoints has a thread with a read
+outstanding at all times, since some devices speak only when somebody listens. One transfer is one
+``Received``.
+
+============  ==========================================================================================
+channel
+============  ==========================================================================================
+``0x81``      an endpoint, by its address
+``""``        to send: the interface's only OUT endpoint; where HID has none, an output report by
+              SET_REPORT
+``feature``   to send, on a HID interface: a feature report without a report id, by SET_REPORT
+============  ==========================================================================================
 
 On Linux the kernel's HID driver is detached from the interface while it is in use and given it back. The
 user needs the right to the device node, which a udev rule gives.
@@ -14,7 +23,7 @@ import contextlib
 import errno
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Protocol, cast
@@ -27,6 +36,7 @@ from gateway.drivers import UsbLink
 from gateway.errors import TransportError
 from gateway.model import Device
 from gateway.transports.contract import Received
+from gateway.transports.hid import top_usages
 from gateway.transports.inbox import ThreadsInbox
 from gateway.transports.threads import in_own_thread
 
@@ -38,7 +48,16 @@ _LONGEST_TRANSFER = 65536
 _DIRECTION_IN = 0x80
 _TRANSFER_TYPE = 0x03
 _BULK = 0x02
-_GONE = {errno.ENODEV, errno.EIO, errno.ESHUTDOWN}
+_HID = 0x03
+_OUTPUT_REPORT, _FEATURE_REPORT = 0x0200, 0x0300
+_SET_REPORT = (0x21, 0x09)
+_GET_REPORT_DESCRIPTOR = (0x81, 0x06, 0x2200)
+_LONGEST_DESCRIPTOR = 4096
+_WORDS = {
+    **dict.fromkeys((errno.ENODEV, errno.EIO, errno.ESHUTDOWN), "unplugged"),
+    errno.ETIMEDOUT: "the device takes none",
+    errno.EPIPE: "the device refuses them",
+}
 _REFUSALS = {
     errno.EACCES: "no permission to use it; install the udev rule for this device",
     errno.EBUSY: "another program holds it; close that program",
@@ -59,6 +78,8 @@ class _Interface(Protocol):
 
 
 class _UsbDevice(Protocol):
+    idVendor: int  # noqa: N815
+    idProduct: int  # noqa: N815
     serial_number: str | None
     bus: int | None
     port_numbers: tuple[int, ...] | None
@@ -69,6 +90,15 @@ class _UsbDevice(Protocol):
     def attach_kernel_driver(self, interface: int) -> None: ...
     def read(self, endpoint: int, size: int, timeout: int) -> Iterable[int]: ...
     def write(self, endpoint: int, data: bytes, timeout: int) -> int: ...
+    def ctrl_transfer(
+        self,
+        request_type: int,
+        request: int,
+        value: int,
+        index: int,
+        data_or_length: bytes | int,
+        timeout: int,
+    ) -> Iterable[int] | int: ...
     def clear_halt(self, endpoint: int) -> None: ...
 
 
@@ -127,7 +157,7 @@ class UsbConnection:
         return await self._inbox.take()
 
     async def send(self, data: bytes, channel: str) -> None:
-        address = self._address(channel, 0)
+        address = self._destination(channel)
         await self._written()
         if self._inbox.closing:
             raise TransportError(f"{self._url}: closed")
@@ -167,7 +197,28 @@ class UsbConnection:
                 return address
         raise KeyError(channel)
 
+    def _destination(self, channel: str) -> int:
+        """An OUT endpoint, or for HID the kind of report that SET_REPORT carries."""
+        if self._claimed.interface.bInterfaceClass == _HID:
+            if channel == "feature":
+                return _FEATURE_REPORT
+            if channel == "" and not self._claimed.addresses(0):
+                return _OUTPUT_REPORT
+        return self._address(channel, 0)
+
     def _write(self, address: int, data: bytes) -> None:
+        if address in (_OUTPUT_REPORT, _FEATURE_REPORT):
+            number = self._claimed.interface.bInterfaceNumber
+            self._claimed.device.ctrl_transfer(*_SET_REPORT, address, number, data, _WRITE_MS)
+            return
+        try:
+            self._write_to_endpoint(address, data)
+        except usb.core.USBError as error:
+            if error.errno == errno.EPIPE:
+                self._claimed.device.clear_halt(address)
+            raise
+
+    def _write_to_endpoint(self, address: int, data: bytes) -> None:
         endpoint = self._claimed.endpoints()[address]
         self._claimed.device.write(address, data, _WRITE_MS)
         # A bulk transfer ends with a packet that is not full, if need be with an empty one.
@@ -215,19 +266,20 @@ class UsbTransport:
     Parameters
     ----------
     url : str
-    vendor, product : int
+    links : tuple of UsbLink
+        Of the driver; the first that the device fits names the interface to use.
+    vendor, product : int, optional
+        None for any device that fits one of the links by its ids or its class.
     serial : str, optional
-    interface_class : int, optional
-        Of the interface to use.
     backend : usb.backend.IBackend, optional
         libusb where none is given.
     """
 
     url: str
-    vendor: int
-    product: int
+    links: tuple[UsbLink, ...]
+    vendor: int | None = None
+    product: int | None = None
     serial: str | None = None
-    interface_class: int | None = None
     backend: usb.backend.IBackend | None = None
 
     async def open(self) -> UsbConnection:
@@ -249,8 +301,9 @@ class UsbTransport:
         return UsbConnection(self.url, claimed, self._identity(claimed))
 
     def _identity(self, claimed: _Claimed) -> Device:
-        place = claimed.serial or _place(claimed.device)
-        return Device(serial=claimed.serial, id=f"usb:{self.vendor:04x}:{self.product:04x}:{place}")
+        device = claimed.device
+        place = claimed.serial or _place(device)
+        return Device(serial=claimed.serial, id=f"usb:{device.idVendor:04x}:{device.idProduct:04x}:{place}")
 
     def _open(self) -> _Claimed:
         try:
@@ -267,9 +320,7 @@ class UsbTransport:
     def _device(self) -> tuple[_UsbDevice, str | None]:
         found = [
             (device, _serial_number(device))
-            for device in _find(
-                find_all=True, backend=self.backend, idVendor=self.vendor, idProduct=self.product
-            )
+            for device in _find(find_all=True, backend=self.backend, custom_match=self._wanted)
         ]
         fitting = [each for each in found if self.serial is None or each[1] == self.serial]
         for device, _ in found:
@@ -283,8 +334,28 @@ class UsbTransport:
             )
         return fitting[0]
 
+    def _wanted(self, device: _UsbDevice) -> bool:
+        if self.vendor is not None:
+            return (device.idVendor, device.idProduct) == (self.vendor, self.product)
+        return any(_fits(device, link) for link in self.links)
+
     def _claim(self, device: _UsbDevice, serial: str | None) -> _Claimed:
-        interface = self._interface(device)
+        link = next((link for link in self.links if _has_ids(device, link)), UsbLink())
+        for interface in _readable(device, link.interface_class):
+            claimed = self._claim_interface(device, interface, serial)
+            try:
+                is_wanted = link.usage is None or _is_for(claimed, link.usage)
+            except usb.core.USBError:
+                claimed.give_back()
+                raise
+            if is_wanted:
+                return claimed
+            claimed.give_back()
+        wanted = "" if link.interface_class is None else f" of class 0x{link.interface_class:02X}"
+        usage = "" if link.usage is None else f" and usage 0x{link.usage[0]:02X}:0x{link.usage[1]:02X}"
+        raise TransportError(f"{self.url}: it has no interface{wanted}{usage} to read from; check the driver")
+
+    def _claim_interface(self, device: _UsbDevice, interface: _Interface, serial: str | None) -> _Claimed:
         number = interface.bInterfaceNumber
         kernel_has_it = _kernel_has(device, number)
         if kernel_has_it:
@@ -297,22 +368,49 @@ class UsbTransport:
             raise
         return claimed
 
-    def _interface(self, device: _UsbDevice) -> _Interface:
-        for interface in device.get_active_configuration():
-            readable = any(e.bEndpointAddress & _DIRECTION_IN for e in interface.endpoints())
-            if readable and self.interface_class in (None, interface.bInterfaceClass):
-                return interface
-        wanted = "" if self.interface_class is None else f" of class 0x{self.interface_class:02X}"
-        raise TransportError(f"{self.url}: it has no interface{wanted} to read from; check the driver")
 
-
-def usb_transport(url: str, target: str, link: UsbLink) -> UsbTransport:
-    """The transport for ``VID:PID[:SERIAL]``, which fits :data:`TARGET`."""
+def usb_transport(url: str, target: str, links: tuple[UsbLink, ...]) -> UsbTransport:
+    """The transport for ``VID:PID[:SERIAL]``, which fits :data:`TARGET`, or for ``""``."""
     parts = TARGET.fullmatch(target)
-    assert parts is not None
-    return UsbTransport(
-        url, int(parts["vendor"], 16), int(parts["product"], 16), parts["serial"], link.interface_class
-    )
+    if parts is None:
+        return UsbTransport(url, links)
+    return UsbTransport(url, links, int(parts["vendor"], 16), int(parts["product"], 16), parts["serial"])
+
+
+def _has_ids(device: _UsbDevice, link: UsbLink) -> bool:
+    return link.vendor in {None, device.idVendor} and link.product in {None, device.idProduct}
+
+
+def _fits(device: _UsbDevice, link: UsbLink) -> bool:
+    """Whether the device is one that the link describes, as far as that shows without touching it."""
+    if link.vendor is not None:
+        return _has_ids(device, link)
+    if link.interface_class is None or link.usage is not None:
+        return False
+    with contextlib.suppress(usb.core.USBError):
+        return any(True for _ in _readable(device, link.interface_class))
+    return False
+
+
+def _readable(device: _UsbDevice, interface_class: int | None) -> Iterator[_Interface]:
+    for interface in device.get_active_configuration():
+        has_in = any(endpoint.bEndpointAddress & _DIRECTION_IN for endpoint in interface.endpoints())
+        if has_in and interface_class in {None, interface.bInterfaceClass}:
+            yield interface
+
+
+def _is_for(claimed: _Claimed, usage: tuple[int, int]) -> bool:
+    """Whether the interface's report descriptor has the usage; a device that does not show it is believed."""
+    try:
+        descriptor = claimed.device.ctrl_transfer(
+            *_GET_REPORT_DESCRIPTOR, claimed.interface.bInterfaceNumber, _LONGEST_DESCRIPTOR, _WRITE_MS
+        )
+    except usb.core.USBError as error:
+        if error.errno not in {errno.EPIPE, errno.ETIMEDOUT}:
+            raise
+        return True
+    assert not isinstance(descriptor, int)
+    return usage in top_usages(bytes(descriptor))
 
 
 def _serial_number(device: _UsbDevice) -> str | None:
@@ -339,6 +437,5 @@ def _channel(address: int) -> str:
 
 
 def _plain(error: Exception) -> str:
-    if isinstance(error, usb.core.USBError) and error.errno in _GONE:
-        return "unplugged"
-    return str(error) or type(error).__name__
+    words = _WORDS.get(error.errno or 0) if isinstance(error, usb.core.USBError) else None
+    return words or str(error) or type(error).__name__

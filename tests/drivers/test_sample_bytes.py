@@ -31,6 +31,7 @@ DRIVERS = (
     "rice-lake",
     "suntech",
     "tanita-serial",
+    "usb-hid-scale",
 )
 
 

@@ -61,7 +61,14 @@ def test_a_usb_device_is_named_by_its_ids_and_serial_number() -> None:
     opened = open_transport("usb://0922:8003:0071-5A:1", (UsbLink(interface_class=3),))
     assert isinstance(opened, UsbTransport)
     assert (opened.vendor, opened.product, opened.serial) == (0x0922, 0x8003, "0071-5A:1")
-    assert opened.interface_class == 3
+    assert opened.links == (UsbLink(interface_class=3),)
+
+
+def test_a_usb_device_fits_any_link_of_its_driver() -> None:
+    links = (UsbLink(0x0922, 0x8003), UsbLink(0x0922, 0x8004))
+    for url in ("usb://0922:8004", "usb://0922:8003:A1", "usb://"):
+        assert check_url(url, links) is None
+    assert check_url("usb://0922:8009", links) is not None
 
 
 def test_only_a_device_that_forgets_is_journalled() -> None:

@@ -3,9 +3,11 @@
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
+from gateway.drivers import UsbLink
 from gateway.errors import TransportError
 from gateway.testing.virtual_usb import BULK, UsbPlan, VirtualEndpoint, VirtualUsb, VirtualUsbDevice
 from gateway.transports.contract import Received
@@ -28,7 +30,8 @@ REPORT = bytes([3, 4, 3, 0xFE, 0xEC, 0x00])
 def transport(*devices: VirtualUsbDevice, serial: str | None = None) -> UsbTransport:
     plan = devices[0].plan
     url = f"usb://{plan.vendor:04x}:{plan.product:04x}"
-    return UsbTransport(url, plan.vendor, plan.product, serial, plan.interface_class, VirtualUsb(*devices))
+    links = (UsbLink(interface_class=plan.interface_class),)
+    return UsbTransport(url, links, plan.vendor, plan.product, serial, VirtualUsb(*devices))
 
 
 def plugged(
@@ -95,13 +98,27 @@ def test_bytes_go_to_the_only_out_endpoint_or_to_the_one_that_is_named() -> None
 
 
 def test_a_channel_that_the_device_lacks_is_a_key_error() -> None:
-    async def scenario(connection: UsbConnection, scale: VirtualUsbDevice) -> None:
+    async def scenario(connection: UsbConnection, oximeter: VirtualUsbDevice) -> None:
         await connection.subscribe("0x81")
-        for refused in (connection.send(b"x", ""), connection.subscribe("0x82"), connection.read("0x81")):
+        for refused in (
+            connection.send(b"x", "0x81"),
+            connection.send(b"x", "feature"),
+            connection.subscribe("0x82"),
+            connection.read("0x81"),
+        ):
             with pytest.raises(KeyError):
                 await refused
 
-    plugged(SCALE, scenario)
+    plugged(PHDC, scenario)
+
+
+def test_reports_go_through_the_control_endpoint_where_no_other_takes_them() -> None:
+    async def to_scale(connection: UsbConnection, scale: VirtualUsbDevice) -> None:
+        await connection.send(b"\x02\x01", "")
+        await connection.send(b"\x74\xbc", "feature")
+        assert scale.written == [(0x0200, b"\x02\x01"), (0x0300, b"\x74\xbc")]
+
+    plugged(SCALE, to_scale)
 
 
 def test_every_in_endpoint_is_read() -> None:
@@ -207,7 +224,8 @@ def test_a_device_that_this_user_may_not_use_says_what_to_install() -> None:
 
 def test_a_device_without_the_wanted_interface_is_refused() -> None:
     meter = VirtualUsbDevice(METER)
-    wanted = UsbTransport("usb://1a79:6002", 0x1A79, 0x6002, None, 0x0F, VirtualUsb(meter))
+    links = (UsbLink(interface_class=0x0F),)
+    wanted = UsbTransport("usb://1a79:6002", links, 0x1A79, 0x6002, None, VirtualUsb(meter))
     with pytest.raises(TransportError, match="no interface of class 0x0F to read from"):
         asyncio.run(wanted.open())
 
@@ -218,5 +236,77 @@ def test_closing_ends_a_receive_that_waits() -> None:
         await asyncio.sleep(0)
         await connection.close()
         assert await waiting is None
+
+    plugged(SCALE, scenario)
+
+
+SCALE_DESCRIPTOR = bytes.fromhex("05 8D 09 20 A1 01 85 03 95 05 75 08 81 02 C0")
+KEYBOARD_DESCRIPTOR = bytes.fromhex("05 01 09 06 A1 01 05 07 19 00 29 65 81 00 C0")
+
+
+def used(descriptor: bytes) -> UsbTransport:
+    """A transport to a device that shows that descriptor, for a driver that wants weighing devices."""
+    device = VirtualUsbDevice(replace(SCALE, report_descriptor=descriptor))
+    links = (UsbLink(interface_class=3, usage=(0x8D, 0x20)),)
+    return UsbTransport("usb://0922:8003", links, 0x0922, 0x8003, None, VirtualUsb(device))
+
+
+@pytest.mark.parametrize("descriptor", [SCALE_DESCRIPTOR, b""])
+def test_an_interface_with_the_usage_or_one_that_does_not_tell_is_taken(descriptor: bytes) -> None:
+    async def run() -> None:
+        connection = await used(descriptor).open()
+        await connection.close()
+
+    asyncio.run(run())
+
+
+def test_an_interface_for_another_use_is_refused_and_given_back() -> None:
+    refused = used(KEYBOARD_DESCRIPTOR)
+    with pytest.raises(TransportError, match="no interface of class 0x03 and usage 0x8D:0x20"):
+        asyncio.run(refused.open())
+    assert isinstance(refused.backend, VirtualUsb)
+    (device,) = refused.backend.enumerate_devices()
+    assert device.kernel_driver
+
+
+def test_the_one_device_of_the_class_or_the_ids_needs_no_ids_in_its_port() -> None:
+    oximeter, scale = VirtualUsbDevice(PHDC), VirtualUsbDevice(SCALE)
+    bus = VirtualUsb(oximeter, scale)
+
+    async def ids(*links: UsbLink) -> str | None:
+        connection = await UsbTransport("usb://", links, backend=bus).open()
+        await connection.close()
+        return connection.device.id
+
+    assert asyncio.run(ids(UsbLink(interface_class=0x0F))) == "usb:0419:0001:1-1.1"
+    assert asyncio.run(ids(UsbLink(vendor=0x0922, product=0x8003))) == "usb:0922:8003:0071531234567"
+    with pytest.raises(TransportError, match="no such device"):
+        asyncio.run(ids(UsbLink(interface_class=3, usage=(0x8D, 0x20))))
+
+
+def test_a_stalled_write_is_a_transport_error_and_the_stall_is_lifted() -> None:
+    async def scenario(connection: UsbConnection, meter: VirtualUsbDevice) -> None:
+        meter.stall(0x04)
+        with pytest.raises(TransportError, match="bytes not sent, the device refuses them"):
+            await connection.send(b"x", "")
+        await connection.send(b"y", "")
+        assert meter.written == [(0x04, b"y")]
+
+    plugged(METER, scenario)
+
+
+def test_a_device_that_takes_no_bytes_is_a_transport_error() -> None:
+    async def scenario(connection: UsbConnection, meter: VirtualUsbDevice) -> None:
+        meter.is_deaf = True
+        with pytest.raises(TransportError, match="bytes not sent, the device takes none"):
+            await connection.send(b"x", "")
+
+    plugged(METER, scenario)
+
+
+def test_a_packet_that_is_not_full_arrives_as_it_is() -> None:
+    async def scenario(connection: UsbConnection, scale: VirtualUsbDevice) -> None:
+        scale.speak(0x81, REPORT[:4])
+        assert (await received(connection)).data == REPORT[:4]
 
     plugged(SCALE, scenario)
