@@ -97,13 +97,16 @@ class VirtualUsbDevice:
         """Pull it out; a read that waits fails at once."""
         with self._news:
             self.plugged = False
+            self.claim(None)
             self._news.notify_all()
-        self.claim(None)
 
     def plug_in(self) -> None:
+        """Put it in again; what it had said before and nobody had read is gone."""
         with self._news:
             self.plugged = True
             self.kernel_driver = self.plan.kernel_driver
+            for waiting in self._waiting.values():
+                waiting.clear()
 
     def writes(self, count: int, timeout_s: float = 30.0) -> bool:
         """Wait until `written` holds that many; False when the time ran out. Blocks."""
@@ -118,9 +121,9 @@ class VirtualUsbDevice:
         elif had_it is not None:
             self.on_release()
 
-    def take(self, address: int, data: bytes) -> None:
+    def take(self, address: int, data: bytes, program: object) -> None:
         with self._news:
-            self._check_plugged()
+            self._check_claimed(program)
             if self._waiting.get(address):
                 raise _error(errno.EPIPE)
             if self.is_deaf:
@@ -134,11 +137,11 @@ class VirtualUsbDevice:
         with self._news:
             return not any(self._waiting.values())
 
-    def next_transfer(self, address: int, size: int, timeout_s: float) -> bytes:
+    def next_transfer(self, address: int, size: int, timeout_s: float, program: object) -> bytes:
         with self._news:
             waiting = self._waiting[address]
-            arrived = self._news.wait_for(lambda: waiting or not self.plugged, timeout_s)
-            self._check_plugged()
+            arrived = self._news.wait_for(lambda: waiting or self.claimed_by is not program, timeout_s)
+            self._check_claimed(program)
             if not arrived:
                 raise _make_timeout("Operation timed out", -7, errno.ETIMEDOUT)
             transfer = waiting[0] if waiting[0] == errno.EPIPE else waiting.popleft()
@@ -164,6 +167,11 @@ class VirtualUsbDevice:
         with self._news:
             self._waiting[address].append(transfer)
             self._news.notify_all()
+
+    def _check_claimed(self, program: object) -> None:
+        """What was pulled out and put in again is another device to whoever had it."""
+        if self.claimed_by is not program:
+            raise _error(errno.ENODEV)
 
     def _check_plugged(self) -> None:
         if not self.plugged:
@@ -297,7 +305,7 @@ class VirtualUsb(usb.backend.IBackend):
         size: "array[int]",
         timeout: int,
     ) -> int:
-        data = dev_handle.next_transfer(ep, len(size), timeout / 1000)
+        data = dev_handle.next_transfer(ep, len(size), timeout / 1000, self)
         size[: len(data)] = array("B", data)
         return len(data)
 
@@ -311,7 +319,7 @@ class VirtualUsb(usb.backend.IBackend):
         data: "array[int]",
         timeout: int,  # noqa: ARG002
     ) -> int:
-        dev_handle.take(ep, data.tobytes())
+        dev_handle.take(ep, data.tobytes(), self)
         return len(data)
 
     bulk_write = intr_write
@@ -330,7 +338,7 @@ class VirtualUsb(usb.backend.IBackend):
         dev_handle.check_open()
         plan = dev_handle.plan
         if (bmRequestType, bRequest) == (_TO_INTERFACE, _SET_REPORT) and plan.interface_class == _HID:
-            dev_handle.take(wValue, data.tobytes())
+            dev_handle.take(wValue, data.tobytes(), self)
             return len(data)
         if (bmRequestType, bRequest) == (_FROM_INTERFACE, _GET_DESCRIPTOR) and wValue >> 8 == _REPORT:
             answer = plan.report_descriptor
