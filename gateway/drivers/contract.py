@@ -276,6 +276,8 @@ class Driver:
     kind : str
     emits : mapping of str to tuple of str
         Every observation name that it may emit, with the UCUM units (``""`` for none).
+    own_codes : bool
+        It may emit an analyser's own codes besides, which no list can hold.
     links : tuple of Link
         The ways to reach it, the usual one first.
     settings : tuple of Setting
@@ -298,6 +300,7 @@ class Driver:
     evidence: Evidence
     session: Callable[..., Session]
     settings: tuple[Setting, ...] = ()
+    own_codes: bool = False
     frames: Callable[..., Session] | None = field(default=None)
 
     @property

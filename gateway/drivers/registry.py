@@ -19,6 +19,7 @@ from gateway.errors import ConfigError, GatewayError, Problem
 
 ENTRY_POINTS = "gateway.drivers"
 _NOT_DRIVERS = {
+    "astm_orders",
     "clock",
     "contract",
     "conversation",
