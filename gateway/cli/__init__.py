@@ -24,6 +24,7 @@ COMMANDS = {
     "demo": ("gateway.cli.demo", "demo"),
     "config": ("gateway.cli.config", "config"),
     "drivers": ("gateway.cli.drivers", "drivers"),
+    "devices": ("gateway.cli.devices", "devices"),
     "replay": ("gateway.cli.replay", "replay"),
     "check": ("gateway.cli.check", "check"),
     "decode": ("gateway.cli.decode", "decode"),

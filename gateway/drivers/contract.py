@@ -158,7 +158,9 @@ class Session(Protocol):
 class SerialLink:
     """A serial port; the same bytes may come through ``socket://`` or ``rfc2217://``.
 
-    `dtr` and `rts` are the states to be set before opening, None to leave them to the system.
+    `dtr` and `rts` are the states to be set before opening, None to leave them to the system. `usb_ids` are
+    vendor and product of a maker's own cable or socket, by which such a port is recognised; those of a chip
+    that anybody may build in tell nothing.
     """
 
     baudrate: int
@@ -169,6 +171,7 @@ class SerialLink:
     rtscts: bool = False
     dtr: bool | None = None
     rts: bool | None = None
+    usb_ids: tuple[tuple[int, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,9 @@ class Lookout:
         while not self._seen and self._loss is None:
             self._news.clear()
             try:
-                await asyncio.wait_for(self._news.wait(), self._silence_s)
+                # not wait_for: before Python 3.12 it may swallow a cancellation that comes with the news
+                async with asyncio.timeout(self._silence_s):
+                    await self._news.wait()
             except TimeoutError:
                 await self._silent()
         if self._loss is not None:

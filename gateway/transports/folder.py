@@ -174,7 +174,8 @@ class FolderConnection(Stream):
             if received is not None:
                 return received
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), self._transport.poll_s)
+                async with asyncio.timeout(self._transport.poll_s):
+                    await self._closing.wait()
         return None
 
     async def send(self, data: bytes, channel: str) -> None:  # noqa: ARG002  # nothing can be sent to a folder
