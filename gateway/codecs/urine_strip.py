@@ -49,9 +49,10 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "HCG": "hcg",
     }
 )
-_NUMBER = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<value>\d+(?:\.\d*)?)(?:\s+(?P<unit>\S.*))?")
+_NUMBER = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<value>\d+(?:\.\d*)?)(?:\s+(?P<unit>\S.*))?", re.ASCII)
 _VAGUE = re.compile(
-    r"(?P<text>(?:Apr|Ca)\.?\s+\d+(?:\.\d+)?|\d+(?:\.\d+)?\s?-\s?\d+(?:\.\d+)?)(?:\s+(?P<unit>\S.*))?"
+    r"(?P<text>(?:Apr|Ca)\.?\s+\d+(?:\.\d+)?|\d+(?:\.\d+)?\s?-\s?\d+(?:\.\d+)?)(?:\s+(?P<unit>\S.*))?",
+    re.ASCII,
 )
 _WORD = re.compile(r"[^\W\d_][\w .()/-]*|[+-]|\+{2,4}|\d\+|\+/-|\+\d")
 

@@ -37,7 +37,7 @@ from gateway.model.reading import Comparator
 Kind = Literal["laboratory", "urinalysis"]
 
 MOST_RESULTS = 1000
-_NUMBER = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<value>[+-]?(?:\d+\.?\d*|\.\d+))")
+_NUMBER = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<value>[+-]?(?:\d+\.?\d*|\.\d+))", re.ASCII)
 _COMMA = re.compile(r"[<>]?=?\s*[+-]?\d+,\d+")
 _FAILURE_WORDS = r"|[-*.?]{3,}|INVALID|ERROR|NO RESULT"
 _NO_VALUE = {
@@ -149,9 +149,11 @@ def events_of(order: Order, kind: Kind, header_time: datetime | None, at: dateti
         except DecodeError as error:
             yield Fault(error.code, f"{name}: {error.message}", result.offset)
             taken_at = None
+        panel = by_time.setdefault(taken_at, _Panel())
         try:
-            by_time.setdefault(taken_at, _Panel()).add(result, name, kind)
+            panel.add(result, name, kind)
         except DecodeError as error:
+            panel.notes.append(f"{name}: left out: {error.message}")
             yield Fault(error.code, f"{name}: {error.message}", result.offset)
     for taken_at, panel in by_time.items():
         for reading in panel.readings(order, kind):
