@@ -131,6 +131,9 @@ class Blocks:
         Bytes that a frame may have; neither callable sees more.
     patience : int
         Bytes out of step after which a run of garbage is reported even though it goes on.
+    tail : int
+        Bytes of any value that may follow a frame without being garbage: a line end, a check character
+        whose rule nobody knows.
     """
 
     starts: re.Pattern[bytes]
@@ -139,9 +142,11 @@ class Blocks:
     check: Callable[[bytes], bool]
     longest: int
     patience: int = 256
+    tail: int = 0
     _buffer: bytearray = field(default_factory=bytearray)
     _offset: int = 0
     _skipped: bytearray = field(default_factory=bytearray)
+    _tail_ends: int = 0
 
     def feed(self, data: bytes) -> tuple[Frame, ...]:
         self._buffer += data
@@ -149,10 +154,14 @@ class Blocks:
 
     def flush(self) -> tuple[Frame, ...]:
         """What was left when the stream ended: garbage, and a frame that may have begun."""
+        if self._skipped and not self.starts.search(self._buffer):
+            self._skipped += self._buffer
+            self._offset += len(self._buffer)
+            self._buffer.clear()
         left, self._buffer = bytes(self._buffer), bytearray()
         frames = tuple(self._garbage())
         offset, self._offset = self._offset, self._offset + len(left)
-        if not left:
+        if not left or self._offset <= self._tail_ends:
             return frames
         return (*frames, Frame(left, offset, _cut_off(left)))
 
@@ -173,6 +182,7 @@ class Blocks:
                 yield from self._garbage()
                 yield Frame(window[:length], self._offset)
                 self._offset += length
+                self._tail_ends = self._offset + self.tail
                 at += length
             else:
                 yield from self._skip(at, at + 1)
@@ -191,5 +201,7 @@ class Blocks:
     def _garbage(self) -> Iterator[Frame]:
         if self._skipped:
             run, self._skipped = bytes(self._skipped), bytearray()
+            if self.tail and self._offset <= self._tail_ends:
+                return
             reason = f"{len(run)} bytes that are no frame; check the line settings if this goes on"
             yield Frame(run, self._offset - len(run), DecodeError("sync", reason, offset=0))

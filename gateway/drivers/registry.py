@@ -20,6 +20,7 @@ from gateway.errors import ConfigError, GatewayError, Problem
 ENTRY_POINTS = "gateway.drivers"
 _NOT_DRIVERS = {
     "astm_orders",
+    "block_session",
     "clock",
     "contract",
     "conversation",
