@@ -14,12 +14,13 @@ Sample = Mapping[str, Any]
 
 # Characteristics that carry no measurement, and replies that only identify: checked where they are decoded.
 _NOT_READINGS = {"2A36", "2A49"}
-_NOT_MEASURED = {"cuff-pressure", "record-count", "user"}
-_NOT_VALUES = {"taken_at", "patient-id", "mode"}
+_NOT_MEASURED = {"cuff-pressure", "record-count", "user", "present"}
+_NOT_VALUES = {"taken_at", "patient-id", "mode", "site", "method", "user-1", "user-2"}
 
 DRIVERS = (
     "and-bp-serial",
     "and-scale",
+    "beurer-bm65",
     "contec-08a",
     "detecto",
     "dinamap",
@@ -27,11 +28,15 @@ DRIVERS = (
     "health-o-meter",
     "masimo-serial",
     "mt-sics",
+    "nibp-par",
     "nonin-serial",
+    "omron-hbp",
     "rice-lake",
     "suntech",
+    "suretemp",
     "tanita-serial",
     "usb-hid-scale",
+    "visomat",
 )
 
 
