@@ -16,7 +16,7 @@ from gateway.codecs.gatt.blood_pressure import (
     decode_feature,
     feature_names,
 )
-from gateway.codecs.gatt.date_time import decode_date_time
+from gateway.codecs.gatt.date_time import Stamp, decode_date_time
 from gateway.codecs.gatt.device_information import decode_battery_level, decode_text
 from gateway.codecs.ieee11073 import Special
 from gateway.errors import DecodeError
@@ -60,7 +60,7 @@ def test_every_field_of_a_full_blood_pressure_measurement() -> None:
         systolic=Decimal(124),
         diastolic=Decimal(79),
         mean=Decimal(93),
-        time=datetime(2020, 7, 1, 10, 14, 30),  # noqa: DTZ001 - the device states no zone
+        stamp=Stamp(datetime(2020, 7, 1, 10, 14, 30)),  # noqa: DTZ001 - the device states no zone
         pulse_rate=Decimal(72),
         user=1,
         status=0,
@@ -95,11 +95,9 @@ def test_reserved_flags_are_ignored_and_bytes_beyond_the_fields_are_kept_apart()
 
 def test_an_impossible_time_stamp_does_not_cost_the_measurement() -> None:
     value = decode_blood_pressure(bytes.fromhex("02 8000 5200 6100 E807021E070000"))
-    assert (value.systolic, value.time, value.time_error and value.time_error.offset) == (
-        Decimal(128),
-        None,
-        7,
-    )
+    assert value.stamp is not None
+    assert value.stamp.error is not None
+    assert (value.systolic, value.stamp.time, value.stamp.error.offset) == (Decimal(128), None, 7)
 
 
 @pytest.mark.parametrize(

@@ -22,12 +22,10 @@ Source: Blood Pressure Service 1.1.1; GATT Specification Supplement. Evidence: s
 """
 
 from dataclasses import dataclass
-from datetime import datetime
 
-from gateway.codecs.gatt import date_time
-from gateway.codecs.gatt.fields import Fields
+from gateway.codecs.gatt.date_time import Stamp
+from gateway.codecs.gatt.fields import Fields, names_of
 from gateway.codecs.ieee11073 import Number
-from gateway.errors import DecodeError
 
 SERVICE = "1810"
 MEASUREMENT = "2A35"
@@ -70,10 +68,7 @@ class BloodPressure:
     unit : str
         UCUM, of the three pressures.
     systolic, diastolic, mean : Decimal or Special
-    time : datetime, optional
-        Naive local time. None where there is no stamp, or it holds none.
-    time_error : DecodeError, optional
-        The stamp is no date and time.
+    stamp : Stamp, optional
     pulse_rate : Decimal or Special, optional
     user : int, optional
         A slot of the device, never a patient.
@@ -87,16 +82,11 @@ class BloodPressure:
     systolic: Number
     diastolic: Number
     mean: Number
-    time: datetime | None = None
-    time_error: DecodeError | None = None
+    stamp: Stamp | None = None
     pulse_rate: Number | None = None
     user: int | None = None
     status: int | None = None
     rest: bytes = b""
-
-    @property
-    def has_time_stamp(self) -> bool:
-        return bool(self.flags & _TIME_STAMP)
 
 
 def decode_blood_pressure(value: bytes) -> BloodPressure:
@@ -110,7 +100,7 @@ def decode_blood_pressure(value: bytes) -> BloodPressure:
     fields = Fields(value)
     flags = fields.unsigned("flags", 1)
     systolic, diastolic, mean = map(fields.sfloat, ("systolic", "diastolic", "mean-arterial-pressure"))
-    time, time_error = _time(fields) if flags & _TIME_STAMP else (None, None)
+    stamp = fields.stamp() if flags & _TIME_STAMP else None
     pulse_rate = fields.sfloat("pulse-rate") if flags & _PULSE_RATE else None
     user = fields.unsigned("user", 1) if flags & _USER else None
     status = fields.unsigned("measurement-status", 2) if flags & _STATUS else None
@@ -120,8 +110,7 @@ def decode_blood_pressure(value: bytes) -> BloodPressure:
         systolic=systolic,
         diastolic=diastolic,
         mean=mean,
-        time=time,
-        time_error=time_error,
+        stamp=stamp,
         pulse_rate=pulse_rate,
         user=None if user == _UNKNOWN_USER else user,
         status=status,
@@ -149,13 +138,4 @@ def decode_feature(value: bytes) -> int:
 
 def feature_names(features: int) -> tuple[str, ...]:
     """The names of the feature bits that are set, lowest first."""
-    return tuple(name for bit, name in enumerate(_FEATURES) if features >> bit & 1)
-
-
-def _time(fields: Fields) -> tuple[datetime | None, DecodeError | None]:
-    at = fields.offset
-    stamp = fields.take("time-stamp", date_time.SIZE)
-    try:
-        return date_time.decode_date_time(stamp), None
-    except DecodeError as error:
-        return None, error.moved(at)
+    return names_of(features, _FEATURES)
