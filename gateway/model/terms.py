@@ -138,6 +138,7 @@ _CIRCULATION = (
         _RATE,
         kinds=("ekg",),
     ),
+    _term("energy-expended", "", "", {"kJ": ""}),
 )
 _RESPIRATION = (
     _term(
@@ -152,6 +153,10 @@ _RESPIRATION = (
         "150488 MDC_BLD_PERF_INDEX",
         {"%": "0 30"},
     ),
+    _term("spo2-fast", "", "", {"%": "20 100"}),
+    _term("spo2-slow", "", "", {"%": "20 100"}),
+    _term("pulse-rate-fast", "", "", _RATE),
+    _term("pulse-rate-slow", "", "", _RATE),
     _term("spco", "", "", _PERCENT),
     _term("pulse-amplitude-index", "", "150320 MDC_SAT_O2_QUAL", _PERCENT),
     _term(
@@ -168,6 +173,7 @@ _CORE = {"Cel": "25 45", "[degF]": "77 113"}
 _SURFACE = {"Cel": "32 43", "[degF]": "89.6 109.4"}
 _TEMPERATURES = (
     ("8310-5 Body temperature", "150364 MDC_TEMP_BODY", _CORE, ()),
+    ("8310-5 Body temperature", "150364 MDC_TEMP_BODY", _CORE, ("body",)),
     ("8331-1 Oral temperature", "188424 MDC_TEMP_ORAL", _CORE, ("oral", "mouth")),
     ("8328-7 Axillary temperature", "188452 MDC_TEMP_AXILLA", _CORE, ("axillary", "armpit")),
     ("8332-9 Rectal temperature", "188420 MDC_TEMP_RECT", _CORE, ("rectal", "rectum")),
@@ -212,6 +218,20 @@ _BODY = (
 )
 
 _GLUCOSE_METER: tuple[ReadingKind, ...] = ("glucose",)
+_GLUCOSE_LIMITS = {"mg/dL": "10 1500"}, {"mmol/L": "0.5 83.3"}
+_OTHER_SAMPLES = (  # a meter that measured in something else than capillary blood
+    (
+        ("venous-whole-blood", "arterial-whole-blood"),
+        "2339-0 Glucose [Mass/volume] in Blood",
+        "15074-8 Glucose [Moles/volume] in Blood",
+    ),
+    (
+        ("venous-plasma", "arterial-plasma"),
+        "2345-7 Glucose [Mass/volume] in Serum or Plasma",
+        "14749-6 Glucose [Moles/volume] in Serum or Plasma",
+    ),
+    (("interstitial-fluid",), "", ""),
+)
 _POINT_OF_CARE = (
     _term(
         "glucose",
@@ -226,6 +246,11 @@ _POINT_OF_CARE = (
         "160184 MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD",
         {"mmol/L": "0.5 83.3"},
         kinds=_GLUCOSE_METER,
+    ),
+    *(
+        _term("glucose", loinc, "", limits, kinds=_GLUCOSE_METER, sites=samples)
+        for samples, *codes in _OTHER_SAMPLES
+        for loinc, limits in zip(codes, _GLUCOSE_LIMITS, strict=True)
     ),
     _term("hcg", "2106-3 Choriogonadotropin (pregnancy test) [Presence] in Urine", "", {"": ""}),
     _term(

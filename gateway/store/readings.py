@@ -40,7 +40,8 @@ def record_key(source: str, reading: Reading) -> str:
     """What tells one record from another of the same device.
 
     A file is known by its content, since the time of its arrival changes when it is read again; anything
-    else by device, time, number and values.
+    else by device, time, number and values. Where the device states a number and no time, the time is that of
+    the delivery, and no part of the record.
     """
     if reading.kind == "ekg":
         content = hashlib.sha256(reading.provenance).hexdigest()
@@ -56,6 +57,8 @@ def _as_measured(reading: Reading) -> Reading:
     measurement has nothing but its reason to be known by.
     """
     bare = replace(reading, clock_drift=None, patient_id=None, driver=None, device=Device())
+    if reading.sequence is not None and reading.time_source == "gateway":
+        bare = replace(bare, taken_at=None)
     return replace(bare, notes=(), status="final") if reading.observations else bare
 
 
