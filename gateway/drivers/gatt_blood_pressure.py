@@ -9,6 +9,7 @@ what the cuff sends             what becomes of it
 systolic or diastolic special   rejected: it could not measure (the status bits do not tell why)
 mean or pulse rate NaN          left out; other special values are noted
 mean 0                          left out: some Beurer cuffs send 0 for "not given"
+pulse rate 0, a negative one    left out, noted
 2047 and the like x 10^n        a number by the standard, but questionable: some send NaN so
 movement, loose cuff            questionable, noted; other status bits are noted
 time stamp 0, or impossible     the gateway's time, noted
@@ -26,13 +27,11 @@ Source: Blood Pressure Service 1.1.1, GATT Specification Supplement; captures of
 BM54, BM85 and BM96 by public projects. Evidence: capture.
 """
 
-from collections import Counter, deque
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from gateway.codecs.gatt import device_information as information
 from gateway.codecs.gatt.blood_pressure import (
     ALL_FEATURES,
     CUFF_PRESSURE,
@@ -43,22 +42,23 @@ from gateway.codecs.gatt.blood_pressure import (
     conditions,
     decode_blood_pressure,
     decode_feature,
+    feature_names,
 )
-from gateway.codecs.ieee11073 import Number, Special, resembles_special
-from gateway.drivers.contract import (
-    BleLink,
-    Driver,
-    Event,
-    Events,
-    Fault,
-    Identified,
-    Measured,
-    Progress,
-    Read,
-    Subscribe,
+from gateway.codecs.ieee11073 import Number, Special
+from gateway.drivers.contract import BleLink, Driver, Event, Events, Measured, Progress, Read, Subscribe
+from gateway.drivers.gatt_session import (
+    CLOCK_SETTING,
+    GattFrames,
+    Recent,
+    disguised,
+    left_over,
+    no_numbers,
+    numbers,
+    supported,
+    timed,
+    user_slot,
 )
-from gateway.errors import DecodeError
-from gateway.model import Device, Observation, Reading, rejected
+from gateway.model import Observation, Reading, rejected
 
 _NOTES = {
     "body-movement": "body moved during measurement",
@@ -73,13 +73,7 @@ _DOUBTFUL = {"body-movement", "cuff-too-loose"}
 _RESERVED_STATUS = 0xFFC0
 _PULSE_RATES = range(20, 301)
 _BM85_TAIL = 5  # pulse rate, user, status
-_STORED_AFTER = timedelta(days=1)  # longer than any zone's offset, which a session does not know
-_RECORDS_REMEMBERED = 512
-_IDENTITY = {
-    information.MANUFACTURER: "vendor",
-    information.MODEL: "model",
-    information.SERIAL: "serial",
-}
+_NOUN = "cuff"
 
 
 def parse_measurement(
@@ -103,14 +97,7 @@ def parse_measurement(
         A field is cut off; names it, with the offset of its first byte.
     """
     measured = _standard_layout(value, decode_blood_pressure(value), model)
-    reading = _reading(measured, features)
-    if (
-        at is not None
-        and measured.time is not None
-        and at.replace(tzinfo=None) - measured.time > _STORED_AFTER
-    ):
-        reading = reading.noted("stored in the cuff before this connection")
-    return replace(_timed(reading, measured, at), provenance=value)
+    return replace(timed(_reading(measured, features), measured.stamp, at, _NOUN), provenance=value)
 
 
 def _standard_layout(value: bytes, measured: BloodPressure, model: str | None) -> BloodPressure:
@@ -146,7 +133,7 @@ def _reading(measured: BloodPressure, features: int) -> Reading:
             return rejected("blood-pressure", f"{name} is {pressure:f}: not a patient's")
     observations = tuple(_observations(measured))
     found = conditions(measured.status or 0, features)
-    doubts = tuple(f"{o.name}: the number may stand for no result" for o in observations if _in_doubt(o))
+    doubts = tuple(disguised(observations))
     return Reading(
         kind="blood-pressure",
         observations=observations,
@@ -156,98 +143,75 @@ def _reading(measured: BloodPressure, features: int) -> Reading:
 
 
 def _observations(measured: BloodPressure) -> Iterator[Observation]:
-    for name, value, unit in (
+    yield from numbers(
         ("systolic", measured.systolic, measured.unit),
         ("diastolic", measured.diastolic, measured.unit),
-        ("mean-arterial-pressure", measured.mean or Special.NAN, measured.unit),
-        ("pulse-rate", measured.pulse_rate, "/min"),
-    ):
-        if isinstance(value, Decimal):
-            yield Observation(name, value, unit)
+        ("mean-arterial-pressure", _positive(measured.mean), measured.unit),
+        ("pulse-rate", _positive(measured.pulse_rate), "/min"),
+    )
 
 
-def _in_doubt(observation: Observation) -> bool:
-    return observation.value is not None and resembles_special(observation.value)
+def _positive(value: Number | None) -> Number | None:
+    return None if isinstance(value, Decimal) and value <= 0 else value
 
 
 def _remarks(measured: BloodPressure) -> Iterator[str]:
-    for name, value in (("mean arterial pressure", measured.mean), ("pulse rate", measured.pulse_rate)):
-        if isinstance(value, Special) and value is not Special.NAN:
-            yield f"{name} is {value.value}"
+    besides = (("mean arterial pressure", measured.mean), ("pulse rate", measured.pulse_rate))
+    yield from no_numbers(*besides)
+    yield from (
+        f"{name} is {value:f}: not a patient's"
+        for name, value in besides
+        if isinstance(value, Decimal) and (value < 0 or (value == 0 and value is not measured.mean))
+    )
     if measured.status is not None and measured.status & _RESERVED_STATUS:
         yield f"measurement status 0x{measured.status:04X}"
-    if measured.user is not None:
-        yield f"user {measured.user} of the cuff"
-    if measured.rest:
-        yield f"{len(measured.rest)} bytes beyond the known fields ignored"
-    if measured.time_error is not None:
-        yield f"time stamp of the cuff: {measured.time_error.message}"
-    elif measured.has_time_stamp and measured.time is None:
-        yield "clock of the cuff is not set"
+    yield from user_slot(measured.user, _NOUN)
+    yield from left_over(measured.rest)
 
 
-def _timed(reading: Reading, measured: BloodPressure, at: datetime | None) -> Reading:
-    if measured.time is not None:
-        return reading.taken(measured.time, by="device")
-    return reading.taken(at, by="gateway") if at is not None else reading
-
-
-class Frames:
+class Frames(GattFrames):
     """Every value for itself."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: str = "measure") -> None:
+        super().__init__(
+            _NOUN,
+            {
+                MEASUREMENT: self._measurement,
+                CUFF_PRESSURE: self._cuff_pressure,
+                FEATURE: self._feature,
+            },
+            clock,
+        )
         self._features = ALL_FEATURES
-        self._device = Device()
-        self._received: Counter[str] = Counter()
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        channel = channel or MEASUREMENT
-        offset = self._received[channel]
-        self._received[channel] += len(data)
-        try:
-            return self._events(data, channel, at)
-        except DecodeError as error:
-            return (Fault.from_error(error, offset=offset),)
+    def _measurement(self, data: bytes, at: datetime) -> Events:
+        return (Measured(parse_measurement(data, features=self._features, model=self.device.model, at=at)),)
 
-    def measured(self, data: bytes, at: datetime) -> Events:
-        reading = parse_measurement(data, features=self._features, model=self._device.model, at=at)
-        return (Measured(reading),)
+    def _cuff_pressure(self, data: bytes, at: datetime) -> Events:
+        return (_inflation(decode_blood_pressure(data)),)
 
-    def _events(self, data: bytes, channel: str, at: datetime) -> Events:
-        if channel == MEASUREMENT:
-            return self.measured(data, at)
-        if channel == CUFF_PRESSURE:
-            return (_inflation(decode_blood_pressure(data)),)
-        if channel == FEATURE:
-            self._features = decode_feature(data)
-        elif channel == information.BATTERY_LEVEL:
-            return (Progress(f"battery of the cuff at {information.decode_battery_level(data)} %"),)
-        elif channel in _IDENTITY:
-            self._device = replace(self._device, **{_IDENTITY[channel]: information.decode_text(data)})
-            return (Identified(self._device),)
-        return ()
+    def _feature(self, data: bytes, at: datetime) -> Events:
+        self._features = decode_feature(data)
+        return (supported(_NOUN, feature_names(self._features)),)
 
 
 class Session(Frames):
     """Asks who the cuff is, then for its records, each of which counts once."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self._seen: deque[bytes] = deque(maxlen=_RECORDS_REMEMBERED)
+    def __init__(self, clock: str = "measure") -> None:
+        super().__init__(clock)
+        self._recent = Recent()
 
     def connected(self, at: datetime) -> Events:
         return (
-            *(Read(channel) for channel in (*_IDENTITY, information.BATTERY_LEVEL, FEATURE)),
+            *self.inquiries(),
+            Read(FEATURE),
             Subscribe(CUFF_PRESSURE, optional=True),
             Subscribe(MEASUREMENT),
         )
 
-    def measured(self, data: bytes, at: datetime) -> Events:
-        if data in self._seen:
-            return (Progress("record sent again"),)
-        events = super().measured(data, at)
-        self._seen.append(data)
-        return events
+    def _measurement(self, data: bytes, at: datetime) -> Events:
+        return self._recent.once(data, lambda: super(Session, self)._measurement(data, at))
 
 
 def _inflation(measured: BloodPressure) -> Event:
@@ -272,6 +236,7 @@ DRIVER = Driver(
     },
     links=(BleLink(services=(SERVICE,), deletes_confirmed=True),),
     evidence="capture",
+    settings=(CLOCK_SETTING,),
     session=Session,
     frames=Frames,
 )

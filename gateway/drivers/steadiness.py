@@ -5,15 +5,15 @@ each finger. These rules are the same for every device that streams.
 """
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
+from types import MappingProxyType
+from typing import ClassVar
 
 from gateway.drivers.contract import Events, Measured, Progress
 from gateway.model import Reading
-
-_SPO2_SPREAD, _PULSE_SPREAD = 2, 10
-_SPO2_CHANGE, _PULSE_CHANGE = 3, 15
 
 
 @dataclass(slots=True)
@@ -68,13 +68,13 @@ class OneLoad:
 
 
 @dataclass(slots=True)
-class OneFinger:
-    """One reading for each finger in an oximeter, and another when it has changed or time has passed.
+class _OneWearer:
+    """One reading for each wearer of a sensor, and another when it has changed or time has passed.
 
-    SpO2 and pulse rate must have been valid in `frames` frames in a row, within 2 % and 10 /min of each
-    other; the last of them is the reading, with the digits of the display. The device's own statement that
-    the value is settled takes the place of waiting. While the finger stays, the next reading comes when the
-    settled values differ by 3 % or 15 /min from the last, or after `repeat`.
+    Every value that is watched must have been valid in `frames` frames in a row, within its spread; the last
+    of them is the reading, with the digits of the display. The device's own statement that the value is
+    settled takes the place of waiting. While the wearer stays, the next reading comes when a settled value
+    differs from the last by its change, or after `repeat`.
 
     Parameters
     ----------
@@ -85,50 +85,53 @@ class OneFinger:
 
     frames: int
     repeat: timedelta | None
-    _window: deque[tuple[Decimal, Decimal]] = field(default_factory=deque)
+    _window: deque[tuple[Decimal, ...]] = field(default_factory=deque)
     _reported: Reading | None = None
     _shown: str = ""
 
+    _SPREADS_AND_CHANGES: ClassVar[Mapping[str, tuple[int, int]]]
+
     def valid(self, reading: Reading, *, settled: bool = False) -> Events:
-        """A frame that holds both values."""
-        values = _pair(reading)
+        """A frame that holds every value."""
+        values = self._watched(reading)
         self._window.append(values)
         if len(self._window) > self.frames:
             self._window.popleft()
         if not (settled and self._reported is None) and not self._steady():
             return self._progress("measuring", len(self._window) / self.frames)
-        if self._reported is not None and not self._due(reading, values):
+        if self._reported is not None and not self._due(self._reported, reading, values):
             return self._progress("measuring", 1.0)
         self._reported = reading
         return (Measured(reading),)
 
     def disturbed(self, text: str) -> Events:
-        """A frame whose values cannot be used, with the finger still in."""
+        """A frame whose values cannot be used, with the sensor still worn."""
         self._window.clear()
         return self._progress(text)
 
     def gone(self, text: str) -> Events:
-        """A frame that says that there is no finger, or no sensor."""
+        """A frame that says that nobody wears it, or that there is no sensor."""
         self._reported = None
         return self.disturbed(text)
 
     def _steady(self) -> bool:
-        spo2, pulse = zip(*self._window, strict=True)
-        return (
-            len(self._window) == self.frames
-            and max(spo2) - min(spo2) <= _SPO2_SPREAD
-            and max(pulse) - min(pulse) <= _PULSE_SPREAD
+        spreads = (spread for spread, _ in self._SPREADS_AND_CHANGES.values())
+        return len(self._window) == self.frames and all(
+            max(values) - min(values) <= spread
+            for values, spread in zip(zip(*self._window, strict=True), spreads, strict=True)
         )
 
-    def _due(self, reading: Reading, values: tuple[Decimal, Decimal]) -> bool:
-        if self._reported is None:
+    def _due(self, reported: Reading, reading: Reading, values: tuple[Decimal, ...]) -> bool:
+        changes = (change for _, change in self._SPREADS_AND_CHANGES.values())
+        before = self._watched(reported)
+        if any(abs(now - then) >= by for now, then, by in zip(values, before, changes, strict=True)):
             return True
-        spo2, pulse = _pair(self._reported)
-        if abs(values[0] - spo2) >= _SPO2_CHANGE or abs(values[1] - pulse) >= _PULSE_CHANGE:
-            return True
-        if self.repeat is None or reading.taken_at is None or self._reported.taken_at is None:
+        if self.repeat is None or reading.taken_at is None or reported.taken_at is None:
             return False
-        return reading.taken_at - self._reported.taken_at >= self.repeat
+        return reading.taken_at - reported.taken_at >= self.repeat
+
+    def _watched(self, reading: Reading) -> tuple[Decimal, ...]:
+        return tuple(reading.value(name) or Decimal(0) for name in self._SPREADS_AND_CHANGES)
 
     def _progress(self, text: str, fraction: float | None = None) -> Events:
         """Each step of a measurement, but a state only when it begins."""
@@ -137,9 +140,19 @@ class OneFinger:
         return () if repeated else (Progress(text, fraction),)
 
 
+class OneFinger(_OneWearer):
+    """A finger in an oximeter: SpO2 within 2 %, pulse rate within 10 /min; changed by 3 % or 15 /min."""
+
+    __slots__ = ()
+    _SPREADS_AND_CHANGES = MappingProxyType({"spo2": (2, 3), "pulse-rate": (10, 15)})
+
+
+class OneHeart(_OneWearer):
+    """A heart rate sensor on somebody: within 10 /min; changed by 15 /min."""
+
+    __slots__ = ()
+    _SPREADS_AND_CHANGES = MappingProxyType({"heart-rate": (10, 15)})
+
+
 def _alike(one: Reading, other: Reading) -> bool:
     return (one.status, one.notes, one.observations) == (other.status, other.notes, other.observations)
-
-
-def _pair(reading: Reading) -> tuple[Decimal, Decimal]:
-    return reading.value("spo2") or Decimal(0), reading.value("pulse-rate") or Decimal(0)
