@@ -90,7 +90,7 @@ async def _record(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    transport = open_transport(port, driver.links, radio=radio)
+    transport = open_transport(port, driver.links_for(head.settings), radio=radio)
     stopping = asyncio.create_task(stop.wait())
     opening = asyncio.create_task(transport.open())
     await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)

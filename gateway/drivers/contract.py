@@ -160,7 +160,8 @@ class SerialLink:
 
     `dtr` and `rts` are the states to be set before opening, None to leave them to the system. `usb_ids` are
     vendor and product of a maker's own cable or socket, by which such a port is recognised; those of a chip
-    that anybody may build in tell nothing.
+    that anybody may build in tell nothing. `only_with` is a setting of the driver and the value with which
+    the line is like this.
     """
 
     baudrate: int
@@ -172,6 +173,7 @@ class SerialLink:
     dtr: bool | None = None
     rts: bool | None = None
     usb_ids: tuple[tuple[int, int], ...] = ()
+    only_with: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -310,3 +312,14 @@ class Driver:
     def device(self) -> Device:
         """What the declaration alone says of a connected device: its model only where there is just one."""
         return Device(vendor=self.vendor or None, model=self.models[0] if len(self.models) == 1 else None)
+
+    def links_for(self, settings: Mapping[str, str]) -> tuple[Link, ...]:
+        """The links of a device that is configured so, the usual one first."""
+        values = {setting.name: setting.default for setting in self.settings} | dict(settings)
+        return tuple(
+            link
+            for link in self.links
+            if not isinstance(link, SerialLink)
+            or link.only_with is None
+            or values.get(link.only_with[0]) == link.only_with[1]
+        )

@@ -126,7 +126,10 @@ class _Assembly:
         return DeviceTask(
             name=name,
             transport=open_transport(
-                table.port, driver.links, keep=journal.keep, radio=self.configuration.bluetooth.controller
+                table.port,
+                driver.links_for(table.driver_settings),
+                keep=journal.keep,
+                radio=self.configuration.bluetooth.controller,
             ),
             converse=converse,
             accept=accept,
