@@ -3,17 +3,20 @@
 import os
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
+from functools import partial
 from pathlib import Path
 
 import click
 
 from gateway.cli.options import as_json, device_zone, driver_folder, driver_settings
 from gateway.cli.printing import print_json
+from gateway.cli.progress import counted
 from gateway.drivers import load
 from gateway.errors import GatewayError
 from gateway.testing import differences, load_fixture, replay
+from gateway.testing.conformance import Check, mutated, specials
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +36,14 @@ class Checked:
 @driver_settings
 @device_zone
 @driver_folder
+@click.option(
+    "--mutations",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Also change each fixture's bytes at random, so many times: nothing may raise, hang or be made up.",
+)
+@click.option("--seed", default=0, metavar="S", help="Which random changes.")
 @click.pass_context
 def check(
     context: click.Context,
@@ -41,6 +52,8 @@ def check(
     settings: Mapping[str, str],
     zone: tzinfo | None,
     folder: Path | None,
+    mutations: int,
+    seed: int,
 ) -> None:
     """Play every session fixture and print each difference from what it expects.
 
@@ -50,7 +63,10 @@ def check(
     files = [file for path in paths or (_usual_folder(),) for file in _fixtures(path)]
     if not files:
         raise click.UsageError("no session fixture there; a fixture is a .toml file with [session] in it")
-    checked = [_check(file, settings, zone, folder) for file in files]
+    tampering = partial(mutated, mutations=mutations, seed=seed)
+    checked = [
+        _check(file, settings, zone, folder, tampering) for file in counted(files, "checking fixtures")
+    ]
     if as_json:
         print_json({"fixtures": [_json(one) for one in checked]})
     else:
@@ -81,13 +97,18 @@ def _is_fixture(file: Path) -> bool:
         return True  # to be told what is wrong with it, rather than left out in silence
 
 
-def _check(file: Path, settings: Mapping[str, str], zone: tzinfo | None, folder: Path | None) -> Checked:
+def _check(
+    file: Path, settings: Mapping[str, str], zone: tzinfo | None, folder: Path | None, tampering: Check
+) -> Checked:
     try:
         fixture = load_fixture(file)
-        outcome = replay(fixture, load(fixture.driver, folder=folder), settings=settings, zone=zone)
+        driver = load(fixture.driver, folder=folder)
+        outcome = replay(fixture, driver, settings=settings, zone=zone)
     except GatewayError as error:
         return Checked(file, error=str(error))
-    return Checked(file, differences(outcome, fixture.expectation))
+    fixture = replace(fixture, settings={**fixture.settings, **settings})
+    different = differences(outcome, fixture.expectation)
+    return Checked(file, (*different, *specials(driver, fixture), *tampering(driver, fixture)))
 
 
 def _json(checked: Checked) -> dict[str, object]:

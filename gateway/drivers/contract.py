@@ -290,6 +290,9 @@ class Driver:
         The best that its byte table rests on.
     session : callable
         Called with the settings as keyword arguments, once a connection.
+    specials : tuple of str
+        Every error code and every value that the documents say is no number, under the names that they have
+        there. Each has to be shown in a fixture, and to give no number.
     frames : callable, optional
         Called like `session`; its session reports every frame for itself. For a driver whose session
         concludes something from several frames (debouncing, ignoring the first): a technician who
@@ -306,6 +309,7 @@ class Driver:
     session: Callable[..., Session]
     settings: tuple[Setting, ...] = ()
     own_codes: bool = False
+    specials: tuple[str, ...] = ()
     frames: Callable[..., Session] | None = field(default=None)
 
     @property

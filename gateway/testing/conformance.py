@@ -14,7 +14,9 @@ import gc
 import json
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from datetime import MAXYEAR, MINYEAR
+from functools import partial
 from random import Random
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 
@@ -24,9 +26,22 @@ from gateway.model.serialised import reading_json
 from gateway.testing.difference import differences
 from gateway.testing.replay import Outcome, replay
 from gateway.testing.session_fixture import Connection, Exchange, SessionFixture
+from gateway.testing.tampering import (
+    changed,
+    cut_at,
+    mutant,
+    one_by_one,
+    split_at,
+    twice,
+    with_garbage,
+)
+from gateway.testing.watchdog import TookTooLong, cpu_limit
+
+MUTATIONS = 1000
+"""Of each fixture, where nobody asks for more."""
 
 _PLACES = 400
-_MUTATIONS = 1000
+_LONGEST_S = 5.0
 _MUTATED_BYTES = 512
 _GARBAGE = (b"\x00\xff\x54\x2c", b"\xff" * 3, bytes(range(0x80, 0x90)), b"\r\n\x00")
 _FLOOD_BYTES = 2**17
@@ -36,12 +51,16 @@ _CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType)
 Check = Callable[[Driver, SessionFixture], Iterator[str]]
 
 
-def checks_of(fixture: SessionFixture) -> Mapping[str, Check]:
+def checks_of(fixture: SessionFixture, *, mutations: int = MUTATIONS, seed: int = 0) -> Mapping[str, Check]:
     """The checks that apply to a fixture, by name. Each yields what does not hold.
 
     Bytes of a stream may be torn anywhere. Values of characteristics and files come whole or not at all.
+    `mutations` and `seed` are those of :func:`mutated`.
     """
-    checks = {**_OF_ANY, **(_OF_STREAMS if is_stream(fixture) else {})}
+    checks: dict[str, Check] = {"specials": specials} if fixture.specials else {}
+    if any(exchange.direction == "<" for exchange in fixture.exchanges):
+        checks.update(_OF_ANY, mutated=partial(mutated, mutations=mutations, seed=seed))
+        checks.update(_OF_STREAMS if is_stream(fixture) else {})
     return {**checks, **_OF_CONSTRUCTED} if fixture.origin != "capture" else checks
 
 
@@ -89,11 +108,16 @@ def asks_as_recorded(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
 
 
 def in_pieces(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
-    """The same comes of the bytes split at any position, and of one byte at a time."""
-    whole = replay(fixture, driver)
-    for position in _spread(_length(fixture)):
-        yield from _same(f"split at byte {position}", whole, replay(_split_at(fixture, position), driver))
-    yield from _same("one byte at a time", whole, replay(_changed(fixture, _one_by_one), driver))
+    """The same comes of the bytes split at every position, and of one byte at a time.
+
+    In a long session positions far apart are split at once, so that none is left out.
+    """
+    whole, length = replay(fixture, driver), _length(fixture)
+    for first in range(1, min(length, _PLACES + 1)):
+        positions = range(first, length, _PLACES)
+        torn = replay(split_at(fixture, positions), driver)
+        yield from _same(f"split at byte {', '.join(map(str, positions))}", whole, torn)
+    yield from _same("one byte at a time", whole, replay(changed(fixture, one_by_one), driver))
 
 
 def among_garbage(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
@@ -102,7 +126,7 @@ def among_garbage(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
     places = range(len(fixture.exchanges) + 1)
     for garbage in _GARBAGE:
         for place in _some(places, _PLACES // len(_GARBAGE) // 4):
-            came = _stated(replay(_twice(_with_garbage(fixture, place, garbage), fixture), driver))
+            came = _stated(replay(twice(with_garbage(fixture, place, garbage), fixture), driver))
             where = f"{garbage.hex(' ')} before exchange {place + 1}"
             yield from (f"{where}: lost: {reading}" for reading in sorted(expected - came))
             yield from (f"{where}: made up: {reading}" for reading in sorted(came - said))
@@ -112,44 +136,111 @@ def cut_short(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
     """A session cut off at any byte gives no reading that the whole one does not say."""
     said = _said(driver, fixture)
     for length in _spread(_length(fixture)):
-        came = _stated(replay(_cut_at(fixture, length), driver))
+        came = _stated(replay(cut_at(fixture, length), driver))
         yield from (f"cut at byte {length}: made up: {reading}" for reading in sorted(came - said))
 
 
 def repeated(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
     """A session that is played twice in one connection gives the same readings, once or twice each."""
-    expected, came = _stated(replay(fixture, driver)), _stated(replay(_twice(fixture, fixture), driver))
+    expected, came = _stated(replay(fixture, driver)), _stated(replay(twice(fixture, fixture), driver))
     yield from (f"lost: {reading}" for reading in sorted(expected - came))
     yield from (f"made up: {reading}" for reading in sorted(came - _said(driver, fixture)))
 
 
-def mutated(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
-    """No change of bytes makes the driver raise."""
-    random = Random(fixture.driver)  # noqa: S311 - to be the same each time
-    short = _cut_at(fixture, _MUTATED_BYTES)
-    for number in range(_MUTATIONS):
-        changed = _changed(short, lambda exchange: [_mutant(exchange, random)])
-        try:
-            replay(changed, driver)
-        except Exception as error:  # noqa: BLE001 - whatever it raises is what is looked for
-            said = " | ".join(e.data.hex(" ") for e in changed.exchanges if e.direction == "<")
-            yield f"mutation {number}: {type(error).__name__}: {error}: from {said}"
+def mutated(
+    driver: Driver, fixture: SessionFixture, *, mutations: int = MUTATIONS, seed: int = 0
+) -> Iterator[str]:
+    """No change of bytes makes the driver raise, go on for ever, or state what it cannot.
+
+    What is found first is all that is told; the same `seed` finds it again.
+    """
+    random = Random(f"{fixture.driver} {seed}")  # noqa: S311 - to be the same each time
+    short = cut_at(fixture, _MUTATED_BYTES)
+    for number in range(mutations):
+        altered = changed(short, lambda exchange: [mutant(exchange, random)])
+        if wrong := _wrong(driver, altered):
+            said = " | ".join(e.data.hex(" ") for e in altered.exchanges if e.direction == "<")
+            yield f"mutation {number} of seed {seed}: {wrong}: from {said}"
             return
 
 
+def _wrong(driver: Driver, fixture: SessionFixture) -> str | None:
+    """What no session may do, whatever it is told."""
+    try:
+        with cpu_limit(_LONGEST_S):
+            outcome = replay(fixture, driver)
+    except TookTooLong as error:
+        return str(error)
+    except Exception as error:  # noqa: BLE001 - whatever it raises is what is looked for
+        return f"{type(error).__name__}: {error}"
+    return next((wrong for reading in outcome.readings if (wrong := _unsound(driver, reading))), None)
+
+
+def _unsound(driver: Driver, reading: Reading) -> str | None:
+    """Why a reading can be none, whatever was measured; None where it may be."""
+    if reading.status == "rejected" and reading.observations:
+        return "rejected, with values"
+    for observation in reading.observations:
+        name, unit, value = observation.name, observation.unit or "", observation.value
+        if value is not None and not value.is_finite():
+            return f"{name} is {value}"
+        if unit not in driver.emits.get(name, (unit,) if driver.own_codes else ()):
+            return f"{name} in {unit or 'no unit'}, which is not declared"
+    if reading.taken_at is not None and not MINYEAR < reading.taken_at.year < MAXYEAR:
+        return f"taken in the year {reading.taken_at.year}, which no clock of another zone can show"
+    return None
+
+
 def flooded(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
-    """Endless bytes without meaning are not kept."""
+    """Endless bytes are not kept: noise, frames that begin and do not end, the same frames over and over."""
     random = Random(fixture.driver)  # noqa: S311 - to be the same each time
     channels = sorted({e.channel for e in fixture.exchanges if e.direction == "<"})
-    for noise in (random.randbytes(256), b"\x7f" * 256):
-        conversation = Conversation.start(driver, fixture.settings, device=fixture.device)
-        conversation.connected(fixture.started_at)
-        for _ in range(_FLOOD_BYTES // len(noise)):
-            for channel in channels:
-                conversation.received(noise, channel, fixture.started_at)
-        kept = _size(conversation.session)
+    own = b"".join(e.data for e in fixture.exchanges if e.direction == "<")[:_MUTATED_BYTES]
+    floods = {
+        "noise": random.randbytes(256),
+        "one byte": b"\x7f" * 256,
+        "its first byte": own[:1] * 256,
+        "its first bytes": own[: max(2, len(own) // 3)],
+        "its own bytes": own,
+    }
+    for name, piece in floods.items():
+        kept = _kept(driver, fixture, channels, piece) if piece else 0
         if kept > _MOST_KEPT_BYTES:
-            yield f"{_FLOOD_BYTES} bytes of noise leave {kept} bytes in the session"
+            yield f"{_FLOOD_BYTES} bytes of {name} leave {kept} bytes in the session"
+
+
+def _kept(driver: Driver, fixture: SessionFixture, channels: Sequence[str], piece: bytes) -> int:
+    """Bytes of memory that a session has after a flood of `piece`."""
+    conversation = Conversation.start(driver, fixture.settings, device=fixture.device)
+    conversation.connected(fixture.started_at)
+    for _ in range(max(1, _FLOOD_BYTES // len(piece))):
+        for channel in channels:
+            conversation.received(piece, channel, fixture.started_at)
+    return _size(conversation.session)
+
+
+def specials(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
+    """Each special value of the fixture is understood, and gives no number."""
+    for special in fixture.specials:
+        alone = (Exchange(0.0, "<", special.data, special.channel),)
+        played = replace(fixture, connections=(Connection(0.0, alone),))
+        by_frame, by_session = replay(played, driver, frames=True), replay(played, driver)
+        for fault in by_frame.errors:
+            yield f"special {special.what!r}: not understood: {fault.code}: {fault.message}"
+        if by_frame == Outcome(sent=by_frame.sent):
+            yield f"special {special.what!r}: nothing comes of it; is it a whole frame?"
+        for reading in (*by_frame.readings, *by_session.readings):
+            for observation in reading.observations:
+                if observation.value is not None and observation.name not in special.still:
+                    yield f"special {special.what!r}: {observation.name} is {observation.value}"
+
+
+def unshown(driver: Driver, fixtures: Iterable[SessionFixture]) -> list[str]:
+    """The special values that `driver` declares and no fixture shows, and those that it does not declare."""
+    declared = set(driver.specials)
+    shown = {special.what for fixture in fixtures for special in fixture.specials}
+    missing = [f"special {what!r}: declared, in no fixture" for what in declared - shown]
+    return sorted([*missing, *(f"special {what!r}: shown, not declared" for what in shown - declared)])
 
 
 def _size(session: Session) -> int:
@@ -167,7 +258,6 @@ def _size(session: Session) -> int:
 _OF_ANY: Mapping[str, Check] = {
     "expected": as_expected,
     "rejected": rejected_without_numbers,
-    "mutated": mutated,
     "flooded": flooded,
 }
 _OF_STREAMS: Mapping[str, Check] = {
@@ -197,7 +287,7 @@ def _same(how: str, whole: Outcome, other: Outcome) -> Iterator[str]:
     expected, came = (list(map(_statement, outcome.readings)) for outcome in (whole, other))
     if came != expected:
         yield f"{how}: {len(came)} readings, not the {len(expected)} of the whole: {came}"
-    faults = [[fault.code for fault in outcome.errors] for outcome in (whole, other)]
+    faults = [[(fault.code, fault.offset) for fault in outcome.errors] for outcome in (whole, other)]
     if faults[0] != faults[1]:
         yield f"{how}: faults {faults[1]}, not {faults[0]}"
 
@@ -214,107 +304,3 @@ def _spread(length: int) -> Sequence[int]:
 def _some(places: Sequence[int], most: int) -> Sequence[int]:
     step = max(1, -(-len(places) // most))
     return places[::step]
-
-
-def _changed(fixture: SessionFixture, change: Callable[[Exchange], Iterable[Exchange]]) -> SessionFixture:
-    """The fixture with each exchange from the device replaced by what `change` makes of it."""
-    return replace(
-        fixture, connections=tuple(_changed_connection(each, change) for each in fixture.connections)
-    )
-
-
-def _changed_connection(
-    connection: Connection, change: Callable[[Exchange], Iterable[Exchange]]
-) -> Connection:
-    exchanges = (
-        made
-        for exchange in connection.exchanges
-        for made in (change(exchange) if exchange.direction == "<" else (exchange,))
-    )
-    return replace(connection, exchanges=tuple(exchanges))
-
-
-def _one_by_one(exchange: Exchange) -> Iterator[Exchange]:
-    for byte in exchange.data:
-        yield replace(exchange, data=bytes((byte,)))
-
-
-@dataclass(slots=True)
-class _At:
-    """Counts the device's bytes, to find the exchange that holds a position."""
-
-    position: int
-    passed: int = 0
-
-    def split(self, exchange: Exchange) -> Iterator[Exchange]:
-        cut = self._cut(exchange)
-        yield from (
-            replace(exchange, data=part) for part in (exchange.data[:cut], exchange.data[cut:]) if part
-        )
-
-    def cut(self, exchange: Exchange) -> Iterator[Exchange]:
-        if part := exchange.data[: self._cut(exchange)]:
-            yield replace(exchange, data=part)
-
-    def _cut(self, exchange: Exchange) -> int:
-        cut = min(max(self.position - self.passed, 0), len(exchange.data))
-        self.passed += len(exchange.data)
-        return cut
-
-
-def _split_at(fixture: SessionFixture, position: int) -> SessionFixture:
-    return _changed(fixture, _At(position).split)
-
-
-def _cut_at(fixture: SessionFixture, length: int) -> SessionFixture:
-    return _changed(fixture, _At(length).cut)
-
-
-def _with_garbage(fixture: SessionFixture, place: int, garbage: bytes) -> SessionFixture:
-    """Garbage before the exchange of that number, counted from 0; after the last one if there is none."""
-    connections: list[Connection] = []
-    for connection in fixture.connections:
-        exchanges = connection.exchanges
-        if 0 <= place <= len(exchanges):
-            at = exchanges[max(place - 1, 0)].at if exchanges else connection.opened_at
-            exchanges = (*exchanges[:place], Exchange(at, "<", garbage), *exchanges[place:])
-            place -= 1
-        place -= len(connection.exchanges)
-        connections.append(replace(connection, exchanges=exchanges))
-    return replace(fixture, connections=tuple(connections))
-
-
-def _twice(first: SessionFixture, second: SessionFixture) -> SessionFixture:
-    """Each connection of `first` gone on with as the same one of `second`, later."""
-    pairs = zip(first.connections, second.connections, strict=True)
-    return replace(first, connections=tuple(_gone_on_with(one, other) for one, other in pairs))
-
-
-def _gone_on_with(one: Connection, other: Connection) -> Connection:
-    ends = [exchange.at for exchange in one.exchanges]
-    later = max([*ends, one.closed_at or 0.0]) - other.opened_at + 60.0
-    again = tuple(replace(exchange, at=exchange.at + later) for exchange in other.exchanges)
-    closed_at = None if other.closed_at is None else other.closed_at + later
-    return Connection(one.opened_at, one.exchanges + again, closed_at)
-
-
-def _mutant(exchange: Exchange, random: Random) -> Exchange:
-    data = bytearray(exchange.data)
-    for _ in range(random.randint(1, 4)):
-        _mutate(data, random)
-    return replace(exchange, data=bytes(data))
-
-
-def _mutate(data: bytearray, random: Random) -> None:
-    """One change: a byte altered, bytes added, taken out or said twice."""
-    start = random.randrange(len(data) + 1)
-    end = min(len(data), start + random.randint(1, 8))
-    match random.randrange(4):
-        case 0 if start < len(data):
-            data[start] = random.randrange(256)
-        case 1:
-            data[start:start] = random.randbytes(random.randint(1, 8))
-        case 2:
-            del data[start:end]
-        case _:
-            data[start:start] = data[start:end]

@@ -9,7 +9,14 @@ from datetime import datetime
 
 from gateway.model import Device
 from gateway.testing.expectation import Expectation, Json, Stated
-from gateway.testing.session_fixture import Characteristic, Connection, Exchange, Gatt, SessionFixture
+from gateway.testing.session_fixture import (
+    Characteristic,
+    Connection,
+    Exchange,
+    Gatt,
+    SessionFixture,
+    Special,
+)
 
 _ESCAPES = {"\\": "\\\\", '"': '\\"', "\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _BYTES_A_LINE = 16
@@ -21,6 +28,7 @@ def fixture_text(fixture: SessionFixture) -> str:
     parts = [session_text(fixture)]
     for index, connection in enumerate(fixture.connections):
         parts.extend(_connection(connection, first=index == 0, last=index == last))
+    parts.extend(map(special_text, fixture.specials))
     return "\n".join([*parts, *expectation_texts(fixture.expectation)])
 
 
@@ -49,6 +57,15 @@ def exchange_text(exchange: Exchange) -> str:
         lines.append(f"file = {_string(exchange.file)}")
     elif exchange.data or exchange.direction == "<":
         lines.append(_bytes(exchange.data))
+    return "\n".join(lines) + "\n"
+
+
+def special_text(special: Special) -> str:
+    """One ``[[special]]``."""
+    lines = ["[[special]]", f"what = {_string(special.what)}"]
+    lines += [f"channel = {_string(special.channel)}"] if special.channel else []
+    lines += [_bytes(special.data)]
+    lines += [f"still = {_inline(list(special.still))}"] if special.still else []
     return "\n".join(lines) + "\n"
 
 

@@ -8,8 +8,12 @@ Put ``pytest_plugins = ["gateway.testing.plugin"]`` in the topmost ``conftest.py
     gateway_drivers = "drivers"          # a folder of driver modules that are not installed
 
 Each fixture is tested by every check of :mod:`gateway.testing.conformance` that applies to it, as
-``ear.toml::in-pieces``; and the first fixture of each driver, as ``ear.toml::emits``, for whether all of
-the driver's fixtures in that folder together bring forth everything that it declares.
+``ear.toml::in-pieces``; and the first fixture of each driver, as ``ear.toml::emits`` and
+``ear.toml::unshown``, for whether all of the driver's fixtures in that folder together bring forth everything
+that it declares: each name in each unit, each special value.
+
+``--gateway-mutations`` and ``--gateway-seed`` say how many random changes of each fixture's bytes are tried,
+and which.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -20,7 +24,7 @@ import pytest
 
 from gateway.drivers import Driver, load
 from gateway.errors import GatewayError
-from gateway.testing.conformance import checks_of, uncovered
+from gateway.testing.conformance import MUTATIONS, checks_of, uncovered, unshown
 from gateway.testing.session_fixture import SessionFixture, load_fixture
 
 _MOST_SHOWN = 20
@@ -31,6 +35,11 @@ _LOADED = pytest.StashKey[dict[Path, SessionFixture]]()
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("gateway_fixtures", "folders of session fixtures", "paths")
     parser.addini("gateway_drivers", "a folder of driver modules", "string", default="")
+    group = parser.getgroup("gateway", "drivers of devices")
+    group.addoption(
+        "--gateway-mutations", type=int, default=MUTATIONS, metavar="N", help="random changes of each fixture"
+    )
+    group.addoption("--gateway-seed", type=int, default=0, metavar="S", help="which random changes")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -53,11 +62,13 @@ class FixtureFile(pytest.File):
             driver = load(fixture.driver, folder=_driver_folder(self.config))
         except GatewayError as error:
             raise self.CollectError(str(error)) from error
-        for name, check in checks_of(fixture).items():
+        mutations, seed = (self.config.getoption(f"gateway_{name}") for name in ("mutations", "seed"))
+        for name, check in checks_of(fixture, mutations=mutations, seed=seed).items():
             yield CheckItem.made(self, name, partial(check, driver, fixture))
         fixtures = _fixtures_of(driver, self.path, self.config)
         if fixture is fixtures[0]:
             yield CheckItem.made(self, "emits", partial(uncovered, driver, fixtures))
+            yield CheckItem.made(self, "unshown", partial(unshown, driver, fixtures))
 
 
 class CheckItem(pytest.Item):

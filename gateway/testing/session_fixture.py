@@ -29,9 +29,12 @@ exchange        at (seconds), dir (``<`` from the device, ``>`` to it), channel,
                 says, bytes may be left out: then anything that it says there will do
 exchange        at and link: ``connected`` or ``disconnected``. A session begins connected unless its
                 first exchange is ``connected``, and ends as its last exchange leaves it
+special         what (as the driver's declaration calls it), hex or text: a whole frame with an error code or
+                a value that is no number, channel; and still, names of what the frame may hold a number of
+                all the same. Such frames are no part of the session, and each has to give no number
 expect.reading  any part of a reading as ``gateway replay --json`` prints it; what is not stated is not
                 compared, but a list of observations is complete. ekg: format, leads, sample_rate_hz,
-                samples
+                samples. clock_drift_s: seconds that the device's clock was ahead
 expect.fault    code, and where wanted offset and a part of the message
 expect.event    kind (progress, identified, clock, close) and text; events that are not expected do no harm
 ==============  ====================================================================================
@@ -74,6 +77,26 @@ class Exchange:
     data: bytes
     channel: str = ""
     file: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Special:
+    """A frame that holds what is no number.
+
+    Parameters
+    ----------
+    what : str
+        As the driver's declaration names it.
+    data : bytes
+    channel : str
+    still : tuple of str
+        Names of observations that it may hold a number of all the same.
+    """
+
+    what: str
+    data: bytes
+    channel: str = ""
+    still: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +167,7 @@ class SessionFixture:
     gatt : Gatt, optional
     connections : tuple of Connection
         In order; at least one.
+    specials : tuple of Special
     expectation : Expectation
     """
 
@@ -158,6 +182,7 @@ class SessionFixture:
     note: str = ""
     gatt: Gatt | None = None
     connections: tuple[Connection, ...]
+    specials: tuple[Special, ...] = ()
     expectation: Expectation = field(default_factory=Expectation)
 
     @property
@@ -225,7 +250,7 @@ def uuid_name(text: str) -> str:
 
 
 def _fixture(document: Table, name: str, folder: Path) -> SessionFixture:
-    document.only("session", "exchange", "expect")
+    document.only("session", "exchange", "special", "expect")
     session = document.table("session")
     session.only("driver", "started_at", "origin", "device", "zone", "settings", "source", "note", "gatt")
     zone = _zone_name(session)
@@ -241,6 +266,7 @@ def _fixture(document: Table, name: str, folder: Path) -> SessionFixture:
         note=session.text("note", ""),
         gatt=_gatt(session.table("gatt")) if "gatt" in session else None,
         connections=_connections(document, folder),
+        specials=tuple(map(_special, document.tables("special"))),
         expectation=read_expectation(document.table("expect")),
     )
 
@@ -312,7 +338,7 @@ def _uuid(table: Table, key: str, text: str) -> str:
 
 def _connections(document: Table, folder: Path) -> tuple[Connection, ...]:
     entries = document.tables("exchange")
-    if not entries:
+    if not entries and "special" not in document:
         document.note("exchange", "there is none", "add [[exchange]] with at, dir and hex or text")
     connections: list[Connection] = []
     opened_at = None if entries and entries[0].values.get("link") == "connected" else 0.0
@@ -338,6 +364,16 @@ def _connections(document: Table, folder: Path) -> tuple[Connection, ...]:
     if opened_at is not None:
         connections.append(Connection(opened_at, tuple(exchanges)))
     return tuple(connections)
+
+
+def _special(table: Table) -> Special:
+    table.only("what", "hex", "text", "channel", "still")
+    return Special(
+        what=table.text("what"),
+        data=_data(table),
+        channel=uuid_name(table.text("channel", "")),
+        still=table.texts("still"),
+    )
 
 
 def _link(entry: Table) -> bool:

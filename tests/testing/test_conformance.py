@@ -11,8 +11,9 @@ import pytest
 from gateway.drivers import Driver, Events, Fault, Measured, Send, SerialLink, Session
 from gateway.model import Observation, Reading, rejected
 from gateway.testing import SessionFixture, load_fixture
-from gateway.testing.conformance import checks_of, uncovered
-from gateway.testing.session_fixture import parse_fixture
+from gateway.testing.conformance import checks_of, mutated, uncovered, unshown
+from gateway.testing.fixture_writer import fixture_text
+from gateway.testing.session_fixture import Connection, Exchange, Special, parse_fixture
 
 SESSIONS = sorted((Path(__file__).parent / "sessions").glob("*.toml"))
 
@@ -74,6 +75,70 @@ class KeepsEverything(Sound):
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
         self.everything.append(bytes(bytearray(data)))
         return super().received(data, channel, at)
+
+
+class LosesATornFrameAfterHours(Sound):
+    """Wrong only at one position, deep in a long session."""
+
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
+        if data.startswith(b"777"):
+            self.kept = b""
+        return super().received(data, channel, at)
+
+
+class NeverEnds(Sound):
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        while not frame.startswith(b"W"):
+            pass
+        return super().frame(frame, at)
+
+
+class StatesNoNumber(Sound):
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        return super().frame(frame, at) if frame.startswith(b"W") else Measured(weight(b"NaN"))
+
+
+class StatesWhatItDoesNotDeclare(Sound):
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        height = Observation("height", Decimal(1), "m")
+        wrong = Reading(kind="height", observations=(height,))
+        return super().frame(frame, at) if frame.startswith(b"W") else Measured(wrong)
+
+
+class StatesATimeThatNoZoneHas(Sound):
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        event = super().frame(frame, at)
+        never = datetime.min  # noqa: DTZ901 - as a device states it
+        return event if isinstance(event, Measured) else Measured(weight(b"1").taken(never, by="device"))
+
+
+@dataclass
+class WaitsForTheEndOfAFrame(Sound):
+    """Bounded by noise, and not by a frame that begins and goes on."""
+
+    whole: bytes = b""
+
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
+        self.whole = self.whole + data if (self.whole + data).startswith(b"W") else b""
+        *frames, self.whole = self.whole.split(b";")
+        return tuple(self.frame(frame, at) for frame in frames)
+
+
+@dataclass
+class RemembersEveryReading(Sound):
+    readings: list[Reading] = field(default_factory=list)
+
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        event = super().frame(frame, at)
+        if isinstance(event, Measured):
+            self.readings.append(event.reading)
+        return event
+
+
+class CountsFromTheChunk(Sound):
+    def received(self, data: bytes, channel: str, at: datetime) -> Events:
+        events = super().received(data, channel, at)
+        return tuple(replace(e, offset=len(data)) if isinstance(e, Fault) else e for e in events)
 
 
 class RejectsWithNumbers(Sound):
@@ -150,7 +215,13 @@ def test_no_check_fails_for_nothing(check: str, weights: SessionFixture):
         ("among-garbage", GivesTheLastOneAgain, "00 ff 54 2c before exchange 1: made up: "),
         ("cut-short", TakesTheRestForAFrame, "cut at byte 2: made up: "),
         ("mutated", Raises, "mutation "),
+        ("mutated", NeverEnds, "no end after 5 s of computing: from "),
+        ("mutated", StatesNoNumber, "weight is NaN: from "),
+        ("mutated", StatesWhatItDoesNotDeclare, "height in m, which is not declared: from "),
+        ("mutated", StatesATimeThatNoZoneHas, "taken in the year 1, which no clock"),
         ("flooded", KeepsEverything, "131072 bytes of noise leave "),
+        ("flooded", WaitsForTheEndOfAFrame, "131072 bytes of its first byte leave "),
+        ("flooded", RemembersEveryReading, "131072 bytes of its own bytes leave "),
         ("rejected", RejectsWithNumbers, "reading 1: rejected with 1 values"),
         ("asks", AsksOtherThings, "at 0.0 s the host says b'SEND'; the driver does not"),
     ],
@@ -159,6 +230,79 @@ def test_a_driver_that_does_not_stand_a_check_is_told_where(
     check: str, session: Callable[[], Session], said: str, weights: SessionFixture
 ):
     assert any(said in fault for fault in faults(check, session, weights))
+
+
+def test_every_position_of_a_long_session_is_split_at_once(weights: SessionFixture):
+    said = [b"W70;"] * 300 + [b"W777;"]
+    exchanges = tuple(Exchange(float(at), "<", data) for at, data in enumerate(said))
+    long = replace(weights, connections=(Connection(0.0, exchanges),))
+    assert any("split at byte" in fault for fault in faults("in-pieces", LosesATornFrameAfterHours, long))
+    assert faults("in-pieces", Sound, long) == []
+
+
+def test_a_fault_is_at_the_same_place_however_the_bytes_come(weights: SessionFixture):
+    garbled = replace(weights, connections=(Connection(0.0, (Exchange(0.0, "<", b"W70;X;W71;"),)),))
+    assert any("faults" in fault for fault in faults("in-pieces", CountsFromTheChunk, garbled))
+
+
+def test_another_seed_tries_other_changes(weights: SessionFixture):
+    first, again, other = (
+        list(mutated(driver(StatesNoNumber), weights, mutations=50, seed=seed)) for seed in (1, 1, 2)
+    )
+    assert first == again != other
+
+
+OVERLOAD = Special("OL", b"WOL;")
+
+
+class KnowsOverload(Sound):
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        return Measured(rejected("weight", "overload")) if frame == b"WOL" else super().frame(frame, at)
+
+
+class TakesOverloadForZero(Sound):
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        return Measured(weight(b"0")) if frame == b"WOL" else super().frame(frame, at)
+
+
+@pytest.mark.parametrize(
+    ("session", "special", "said"),
+    [
+        (KnowsOverload, OVERLOAD, None),
+        (TakesOverloadForZero, OVERLOAD, "special 'OL': weight is 0"),
+        (TakesOverloadForZero, replace(OVERLOAD, still=("weight",)), None),
+        (Sound, OVERLOAD, "special 'OL': not understood: layout: no weight"),
+        (KnowsOverload, Special("OL", b"WOL"), "special 'OL': nothing comes of it; is it a whole frame?"),
+    ],
+)
+def test_a_special_value_is_understood_and_no_number(
+    session: Callable[[], Session], special: Special, said: str | None, weights: SessionFixture
+):
+    found = faults("specials", session, replace(weights, specials=(special,)))
+    assert set(found) == ({said} if said else set())
+
+
+def test_every_declared_special_value_has_to_be_shown_and_the_other_way_round(weights: SessionFixture):
+    shown = replace(weights, specials=(OVERLOAD,))
+    declared = replace(driver(KnowsOverload), specials=("OL", "UL"))
+    assert unshown(declared, [weights, shown]) == ["special 'UL': declared, in no fixture"]
+    assert unshown(driver(KnowsOverload), [shown]) == ["special 'OL': shown, not declared"]
+
+
+def test_a_fixture_may_hold_special_values_alone():
+    text = """
+        [session]
+        driver = "test"
+        started_at = 2026-03-02T09:10:00Z
+        origin = "manual"
+        [[special]]
+        what = "OL"
+        text = "WOL;"
+    """
+    alone = parse_fixture(text, name="specials.toml", folder=Path())
+    assert alone.specials == (OVERLOAD,)
+    assert set(checks_of(alone)) == {"specials", "asks"}
+    assert parse_fixture(fixture_text(alone), name="specials.toml", folder=Path()) == alone
 
 
 def test_what_is_declared_has_to_be_shown_by_a_fixture(weights: SessionFixture):

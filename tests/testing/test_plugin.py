@@ -28,7 +28,7 @@ def run(project: pytest.Pytester, *arguments: str) -> pytest.RunResult:
 
 def test_every_fixture_is_tested_by_every_check(project: pytest.Pytester):
     result = run(project, "-v")
-    result.assert_outcomes(passed=32)
+    result.assert_outcomes(passed=36)
     result.stdout.fnmatch_lines_random(
         ["captures/ear_temperature.toml::in-pieces PASSED*", "captures/cuff.toml::emits PASSED*"]
     )
