@@ -41,7 +41,7 @@ MUTATIONS = 1000
 """Of each fixture, where nobody asks for more."""
 
 _PLACES = 400
-_LONGEST_S = 5.0
+_LONGEST_S = 2.0
 _MUTATED_BYTES = 512
 _GARBAGE = (b"\x00\xff\x54\x2c", b"\xff" * 3, bytes(range(0x80, 0x90)), b"\r\n\x00")
 _FLOOD_BYTES = 2**17
