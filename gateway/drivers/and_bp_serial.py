@@ -16,21 +16,21 @@ field   content
 ======  ==========================================================================
 
 UA-767: ten hexadecimal digits in pairs, ``80``, systolic minus diastolic, diastolic, pulse, mean. Another
-first pair is an error. It has no frame, so that it counts when silence follows. The line may be 2400 or
-9600 baud. All pressures are mmHg. Commands that start a cuff are left out on purpose.
+first pair is an error. It has no frame, so that it counts when silence follows; several come in lines. The
+line may be 2400 or 9600 baud. All pressures are mmHg. Commands that start a cuff are left out on purpose.
 
 Source: public programs that read the TM-2655P and TM-2657P; payloads of a UA-767PBT logged by its owner.
 The makers' tables were not seen. Evidence: one implementation.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from gateway.codecs.framing import Blocks, Frame
-from gateway.drivers.contract import Driver, Event, Events, Fault, Measured, SerialLink, SetTimer, TcpLink
+from gateway.drivers.block_session import BlockFrames, length_between
+from gateway.drivers.contract import Driver, Events, Fault, Measured, SerialLink, TcpLink
 from gateway.errors import DecodeError
 from gateway.model import Device, Observation, Reading, rejected
 
@@ -39,9 +39,9 @@ _LONGEST = 160
 _SILENCE_S = 1.0
 _TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?")
 _NUMBER = re.compile(rb" *\d{1,3}")
-_PAYLOAD = re.compile(rb"(?:^|(?<=[^0-9A-Za-z]))([0-9A-F]{10})\s*\Z")
-_BARE_PAYLOAD = re.compile(rb"\s*[0-9A-F]{10}\s*")
-_CHECK_CHARACTERS = 3  # behind ETX: one of its own, CR, LF
+_PAYLOADS = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{10}(?:\s+|\Z))+\Z")
+_STX, _ETX = b"\x02", b"\x03"
+_TAIL = 3  # behind ETX: a check character, CR, LF
 _FIELDS = {
     b"S": ("systolic", "mm[Hg]"),
     b"D": ("diastolic", "mm[Hg]"),
@@ -134,56 +134,34 @@ def parse_payload(digits: bytes) -> Reading:
     )
 
 
-def _length(data: bytes) -> int:
-    end = data.find(b"\x03")
-    again = data.find(b"\x02", 1)
-    if end < 0:
-        return -1 if again > 0 or len(data) >= _LONGEST else 0
-    return -1 if 0 < again < end else end + 1
-
-
-class Session:
+class Session(BlockFrames):
     """Results as they come, each by itself."""
 
+    silence_s = _SILENCE_S
+
     def __init__(self) -> None:
-        self._blocks = Blocks(
-            re.compile(rb"\x02"), 1, _length, check=lambda frame: _SEPARATOR in frame, longest=_LONGEST
+        super().__init__(
+            Blocks(
+                re.compile(_STX),
+                1,
+                lambda data: length_between(_STX, _ETX, _LONGEST, data),
+                lambda frame: _SEPARATOR in frame,
+                longest=_LONGEST,
+                tail=_TAIL,
+            )
         )
-        self._end = 0
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        return (*self._all(self._blocks.feed(data), at), SetTimer("silence", _SILENCE_S))
-
-    def timer(self, name: str, at: datetime) -> Events:
-        return self._all(self._blocks.flush(), at)
-
-    def disconnected(self, at: datetime) -> Events:
-        return self._all(self._blocks.flush(), at)
-
-    def _all(self, frames: tuple[Frame, ...], at: datetime) -> Events:
-        return tuple(event for frame in frames for event in self._events(frame, at))
-
-    def _events(self, frame: Frame, at: datetime) -> Iterator[Event]:
-        try:
-            if frame.error is None:
-                self._end = frame.offset + len(frame.content)
-                yield _measured(parse_rb(frame.content), frame.content, at)
-            else:
-                yield from self._unframed(frame, frame.error, at)
-        except DecodeError as error:
-            yield Fault.from_error(error, offset=frame.offset)
-
-    def _unframed(self, frame: Frame, error: DecodeError, at: datetime) -> Iterator[Event]:
-        payload = _PAYLOAD.search(frame.content)
-        bare = _BARE_PAYLOAD.fullmatch(frame.content) is not None
-        if payload is None or not (bare or payload[1].startswith(b"80")):
-            behind_a_frame = frame.offset == self._end and len(frame.content) <= _CHECK_CHARACTERS
-            if frame.content.strip() and not (self._end and behind_a_frame):
-                yield Fault.from_error(error, offset=frame.offset)
-            return
-        if not bare:
-            yield Fault("noise", f"{payload.start(1)} bytes that are no part of a result", frame.offset)
-        yield _measured(parse_payload(payload[1]), payload[1], at)
+    def block(self, frame: Frame, at: datetime) -> Events:
+        if frame.error is None:
+            return (_measured(parse_rb(frame.content), frame.content, at),)
+        payloads = _PAYLOADS.search(frame.content)
+        alone = payloads is not None and not frame.content[: payloads.start()].strip()
+        if payloads is None or not (alone or payloads[0].strip().startswith(b"80")):
+            raise frame.error
+        noise = Fault("noise", f"{payloads.start()} bytes that are no part of a result", frame.offset)
+        return *(() if alone else (noise,)), *(
+            _measured(parse_payload(digits), digits, at) for digits in payloads[0].split()
+        )
 
 
 def _measured(reading: Reading, frame: bytes, at: datetime) -> Measured:

@@ -38,6 +38,7 @@ _FRAME = re.compile(rb"(?:ST|WT|US|QT|OL),(?:(?:HI|OK|LO|--),)?[+-][0-9.,E+-]{8,
 _ERROR = re.compile(rb"\?E(\d\d)")
 _NUMBER = re.compile(r"[+-]\d+(?:[.,]\d+)?")
 _UNITS = {" kg": "kg", "  g": "g", " lb": "[lb_av]", " oz": "[oz_av]"}
+_PIECES = " PC"
 _ACKNOWLEDGED = b"\x06"
 _QUIET_S = 1.0
 
@@ -63,7 +64,7 @@ def parse_line(line: bytes) -> Reading | Moving | Pieces:
     header, datum, unit_code = (part.decode("latin-1") for part in match.groups())
     if not _NUMBER.fullmatch(datum):
         raise DecodeError("value", f"{datum!r} is not a signed number", offset=match.start(2))
-    if header == "QT":
+    if header == "QT" or unit_code == _PIECES:
         return Pieces()
     if unit_code not in _UNITS:
         known = ", ".join(_UNITS)
@@ -84,9 +85,10 @@ class Frames(WeighingFrames):
     frame = _FRAME
 
     def line(self, line: bytes, at: datetime) -> Events:
+        acknowledged = line.startswith(_ACKNOWLEDGED)
         line = line.lstrip(_ACKNOWLEDGED)
         if not line:
-            return ()
+            return (Progress("command taken"),) if acknowledged else ()
         if error := _ERROR.fullmatch(line):
             raise DecodeError("command", f"the scale refused a command: E{error[1].decode()}", offset=0)
         parsed = parse_line(line)

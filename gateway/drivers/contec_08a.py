@@ -47,7 +47,7 @@ _GREETINGS = (bytes.fromhex("40 8F FF FE FD FC"), bytes.fromhex("42 8F FF FE FD 
 _ASK_ALL_USERS = bytes.fromhex("43 41 01 07 02 00")
 _DEVICE_TYPE, _CONFIRM, _LEADER = b"\x48", b"\x4a\x43", b"\x46\x41"
 _CONTEC_08A, _ACCEPTED = 0x41, 1
-_SIZE = 14
+_SIZE, _REPORT_SIZE = 14, 64
 _RECORD_HEADS = ((0, range(1, 8)), (8, range(9, 14)))
 _LEADER_HEADS = ((2, range(3, 10)), (10, range(11, 14)))
 _VALUES = (
@@ -118,9 +118,13 @@ class Session:
         return tuple(Send(greeting) for greeting in _GREETINGS)
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        offset, self._received = self._received, self._received + len(data)
+        reports = [data[start : start + _REPORT_SIZE] for start in range(0, len(data), _REPORT_SIZE)]
+        return tuple(event for report in reports for event in self._events(report, at))
+
+    def _events(self, report: bytes, at: datetime) -> Events:
+        offset, self._received = self._received, self._received + len(report)
         try:
-            return self._report(data, at)
+            return self._report(report, at)
         except DecodeError as error:
             return (Fault.from_error(error, offset=offset),)
 
@@ -131,14 +135,14 @@ class Session:
             return (Progress(f"{self._expected} records in the memory", 0.0),)
         if report.startswith(_CONFIRM):
             accepted = report[2:3] == bytes((_ACCEPTED,))
-            return () if accepted else (Progress("the cuff is off, or refuses to be read"),)
+            return (Progress("accepted" if accepted else "the cuff is off, or refuses to be read"),)
         if report.startswith(_DEVICE_TYPE):
             return self._recognised(report[1:2])
         return self._record(report, at)
 
     def _recognised(self, device_type: bytes) -> Events:
         if device_type == bytes((_CONTEC_08A,)):
-            return (Send(_ASK_ALL_USERS),)
+            return Progress("a cuff"), Send(_ASK_ALL_USERS)
         reason = f"device type {device_type.hex() or 'none'}, not 41: no Contec 08A"
         return Fault("device", reason), Close(reason)
 

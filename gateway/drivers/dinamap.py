@@ -1,4 +1,5 @@
-r"""GE Dinamap PRO, ProCare and Compact, Carescape V100: the host port. Serial, 9600 8N1, ASCII, ended by CR.
+r"""GE Dinamap PRO, ProCare and Compact, Carescape V100: the host port. Serial, 9600 8N1, ASCII, ended by
+CR.
 
 The host asks, once a second. A message is a blank, two letters, data, two check characters::
 
@@ -22,8 +23,9 @@ The monitor keeps its last result for hours. It is new when its age has gone bac
 while we watched; what stood there at the first look is passed over. Its pulse rate is asked for then. The
 time is that of the reply less the age. Commands that start a determination are left out on purpose.
 
-Source: a public program that was used with a monitor (TKUtility); the check was deduced from its commands
-and fits them. GE's own description was not seen. Evidence: one implementation.
+Source: a public program that was used with a monitor (TKUtility), and one for the Carescape V100 that reads
+the same places; the check was deduced from their commands and fits them. GE's own description was not seen.
+Evidence: one implementation.
 """
 
 import re
@@ -39,7 +41,7 @@ from gateway.model import Observation, Reading, rejected
 _ASK_PRESSURE, _ASK_PULSE = b" NA!2\r", b" RC!8\r"
 _POLL_S, _PULSE_WAIT_S = 1.0, 2.0
 _MESSAGE_START = re.compile(rb" (?:NA|RC)(?=\d)")
-_PRESSURE = re.compile(rb" NA(\d)..(\d{4})(\d{3})(\d{3})(\d{3}).*", re.DOTALL)
+_PRESSURE = re.compile(rb" NA(\d)..(.{4})(.{3})(.{3})(.{3}).*", re.DOTALL)
 _PULSE = re.compile(rb" RC.(\d{3}).*", re.DOTALL)
 _VALID, _LAST_GOOD = 1, 2
 _NAMES = ("systolic", "diastolic", "mean-arterial-pressure")
@@ -80,17 +82,19 @@ def parse_message(line: bytes) -> Pressure | Pulse:
             "checksum", f"{check!r}, computed {check_characters(message)!r}", offset=len(message)
         )
     if match := _PRESSURE.fullmatch(message):
-        return Pressure(_reading(*(int(part) for part in match.groups())), timedelta(seconds=int(match[2])))
+        return Pressure(_reading(match), timedelta(seconds=_digits(match, 2) if match[2].strip() else 0))
     if match := _PULSE.fullmatch(message):
         return Pulse(Decimal(int(match[1])))
     raise DecodeError("layout", "neither a blood pressure nor a pulse rate", offset=0)
 
 
-def _reading(status: int, _age: int, *pressures: int) -> Reading | None:
+def _reading(match: re.Match[bytes]) -> Reading | None:
+    status = int(match[1])
     if status > _LAST_GOOD:
         return rejected("blood-pressure", f"status {status}: error of the monitor")
     if status != _VALID:
         return None
+    pressures = [_digits(match, group) for group in (3, 4, 5)]
     if not all(pressures[:2]):
         return rejected("blood-pressure", "no systolic or no diastolic")
     return Reading(
@@ -101,6 +105,12 @@ def _reading(status: int, _age: int, *pressures: int) -> Reading | None:
             if value
         ),
     )
+
+
+def _digits(match: re.Match[bytes], group: int) -> int:
+    if not match[group].isdigit():
+        raise DecodeError("value", f"{match[group]!r} is no number", offset=match.start(group))
+    return int(match[group])
 
 
 class Frames(LineFrames):

@@ -6,58 +6,32 @@ What was typed or scanned as patient id is kept as a hint. Packets of no weight 
 Evidence: manual; one implementation for the 1100L over USB.
 """
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
 from gateway.codecs import escape_packets
 from gateway.codecs.framing import Frame
-from gateway.drivers.contract import (
-    Driver,
-    Event,
-    Events,
-    Fault,
-    Measured,
-    Progress,
-    SerialLink,
-    SetTimer,
-    TcpLink,
-)
-from gateway.errors import DecodeError
+from gateway.drivers.block_session import BlockFrames
+from gateway.drivers.contract import Driver, Events, Measured, Progress, SerialLink, TcpLink
 from gateway.model import Reading
 
 _SILENCE_S = 2.0
 _SAME_PERSON = timedelta(seconds=10)
 
 
-class Frames:
+class Frames(BlockFrames):
     """Every packet for itself."""
 
+    silence_s = _SILENCE_S
+
     def __init__(self) -> None:
-        self._packets = escape_packets.packets()
+        super().__init__(escape_packets.packets())
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        return (*self._all(self._packets.feed(data), at), SetTimer("silence", _SILENCE_S))
-
-    def timer(self, name: str, at: datetime) -> Events:
-        return self._all(self._packets.flush(), at)
-
-    def disconnected(self, at: datetime) -> Events:
-        return self._all(self._packets.flush(), at)
-
-    def _all(self, frames: tuple[Frame, ...], at: datetime) -> Events:
-        return tuple(event for frame in frames for event in self._events(frame, at))
-
-    def _events(self, frame: Frame, at: datetime) -> Iterator[Event]:
-        try:
-            reading = escape_packets.parse_packet(frame.data)
-        except DecodeError as error:
-            yield Fault.from_error(error, offset=frame.offset)
-            return
-        if reading is None:
-            yield Progress("nothing on the scale")
-        else:
-            yield from self.weighed(replace(reading, provenance=frame.content).taken(at, by="gateway"))
+    def block(self, frame: Frame, at: datetime) -> Events:
+        parsed = escape_packets.parse_packet(frame.data)
+        if isinstance(parsed, str):
+            return (Progress(parsed),)
+        return self.weighed(replace(parsed, provenance=frame.content).taken(at, by="gateway"))
 
     def weighed(self, reading: Reading) -> Events:
         return (Measured(reading),)

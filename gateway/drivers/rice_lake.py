@@ -1,7 +1,8 @@
 r"""Rice Lake health scales: 150-10, 160-10-7, 140-10-7, 350-10, SB-1000. Serial.
 
 When their print key is held they send one line: weight right-aligned in 9 characters, blank, unit, blanks,
-``Gross`` or ``Net``::
+``Gross`` or ``Net``. The manual's own examples differ in width: a line counts by its parts, and by the
+blanks before the weight, without which it may be torn::
 
          10.0 lb Gross \r\n
 
@@ -15,46 +16,34 @@ in BMI mode five lines in place of it::
 
 and they answer ``ESC R ESC E``, which the driver sends once a second, with a packet of
 :mod:`gateway.codecs.escape_packets`; there ``N`` tells the unit, whatever the manual remarks beside its
-example. Net is what the patient weighs. Feet are twelve inches: the one conversion that is made. Overload is
-999.9 or 999.99. One reading a load: :class:`gateway.drivers.steadiness.OneLoad`; a print counts at once.
+example. Net is what the patient weighs. Feet are twelve inches: the one conversion that is made. Overload
+is 999.9 or 999.99. One reading a load: :class:`gateway.drivers.steadiness.OneLoad`; a print counts at once.
 
 Source: Rice Lake 350-10, 150-10, 160-10-7, 140-10-7 and SB-1000 manuals. Evidence: manual.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from gateway.codecs import escape_packets
 from gateway.codecs.framing import Blocks, Frame
-from gateway.drivers.contract import (
-    Driver,
-    Event,
-    Events,
-    Fault,
-    Measured,
-    Progress,
-    Send,
-    SerialLink,
-    SetTimer,
-    TcpLink,
-)
+from gateway.drivers.block_session import BlockFrames
+from gateway.drivers.contract import Driver, Events, Measured, Progress, Send, SerialLink, SetTimer, TcpLink
 from gateway.drivers.steadiness import OneLoad
 from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
 
-_POLL_S = 1.0
+_POLL_S, _SILENCE_S = 1.0, 2.0
 _LONGEST_LINE, _LONGEST = 48, 160
-_LINE_END = b"\r\n"
-_PRINT = re.compile(rb"(?=[ \d.-]{9} [a-z])( *-?\d+(?:\.\d+)?) (kg|lb) +(?:Gross|Net) *")
+_ESCAPE, _LINE_END = b"\x1b", b"\r\n"
+_PRINT = re.compile(rb"( +-?\d{1,6}(?:\.\d+)?) +(kg|lb) +(?:gross|net) *", re.IGNORECASE)
 _LABELLED = re.compile(rb"([A-Z]+ [A-Z]+) +(-?\d[\d.-]*)(?: +([A-Z]+))? *")
 _LABELS = ("GROSS WEIGHT", "TARE WEIGHT", "NET WEIGHT", "PATIENT HEIGHT", "PATIENT BMI")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 _FEET_INCHES = re.compile(r"(\d)-(\d\d?(?:\.\d+)?)")
 _WEIGHT_UNITS = {"kg": "kg", "lb": "[lb_av]"}
-_OUT_OF_RANGE = {"999.9", "999.99"}
 
 Labelled = dict[str, tuple[str, str]]
 
@@ -69,8 +58,8 @@ def parse_print(line: bytes) -> Reading:
     """
     match = _PRINT.fullmatch(line)
     if match is None:
-        raise DecodeError("layout", "expected 9 characters of weight, unit, Gross or Net", offset=0)
-    return _weighed(match[1].decode("ascii").strip(), match[2].decode("ascii"))
+        raise DecodeError("layout", "expected weight behind blanks, unit, Gross or Net", offset=0)
+    return _weighed(match[1].decode("ascii").strip(), match[2].decode("ascii").lower())
 
 
 def parse_labelled(fields: Labelled) -> Reading:
@@ -96,7 +85,7 @@ def parse_labelled(fields: Labelled) -> Reading:
 
 
 def _weighed(text: str, unit: str) -> Reading:
-    if text in _OUT_OF_RANGE:
+    if escape_packets.is_out_of_range(text):
         return rejected("weight", f"out of range: the scale shows {text}")
     if unit not in _WEIGHT_UNITS:
         raise DecodeError("unit", f"weight in {unit!r}, neither kg nor lb", offset=0)
@@ -122,7 +111,7 @@ def _decimal(text: str) -> Decimal:
 
 
 def _length(data: bytes) -> int:
-    if data[0] == escape_packets.START[0]:
+    if data.startswith(_ESCAPE):
         return escape_packets.length(data)
     end = data.find(_LINE_END)
     if 0 <= end <= _LONGEST_LINE:
@@ -142,39 +131,29 @@ def _label(line: bytes) -> tuple[str, tuple[str, str]] | None:
     return match[1].decode("ascii"), (match[2].decode("ascii"), (match[3] or b"").decode("ascii"))
 
 
-class Frames:
+class Frames(BlockFrames):
     """Every packet, line or five lines for themselves."""
 
+    silence_s = _SILENCE_S
+
     def __init__(self) -> None:
-        self._blocks = Blocks(re.compile(rb"[\x1b \dGTNP-]"), 1, _length, _holds, longest=_LONGEST)
+        super().__init__(Blocks(re.compile(rb"[\x1b \dGTNP-]"), 1, _length, _holds, longest=_LONGEST))
         self._labelled: Labelled = {}
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        return self._all(self._blocks.feed(data), at)
-
-    def disconnected(self, at: datetime) -> Events:
-        return self._all(self._blocks.flush(), at)
-
-    def _all(self, frames: tuple[Frame, ...], at: datetime) -> Events:
-        return tuple(event for frame in frames for event in self._events(frame, at))
-
-    def _events(self, frame: Frame, at: datetime) -> Iterator[Event]:
+    def block(self, frame: Frame, at: datetime) -> Events:
         if not frame.content.strip():
-            return
+            return ()
         asked = frame.content.startswith(escape_packets.START)
-        try:
-            reading = self._reading(frame.data)
-        except DecodeError as error:
-            yield Fault.from_error(error, offset=frame.offset)
-            return
-        if reading is not None:
-            complete = replace(reading, provenance=frame.content).taken(at, by="gateway")
-            yield from self.answered(complete) if asked else self.printed(complete)
-        elif asked:
-            yield from self.empty()
+        parsed = self._parsed(frame.data)
+        if parsed is None:
+            return ()
+        if isinstance(parsed, str):
+            return self.empty() if asked else (Progress(parsed),)
+        reading = replace(parsed, provenance=frame.content).taken(at, by="gateway")
+        return self.answered(reading) if asked else self.printed(reading)
 
-    def _reading(self, frame: bytes) -> Reading | None:
-        if frame.startswith(escape_packets.START):
+    def _parsed(self, frame: bytes) -> Reading | str | None:
+        if frame.startswith(_ESCAPE):
             return escape_packets.parse_packet(frame)
         line = frame.removesuffix(_LINE_END)
         if (label := _label(line)) is None:
@@ -189,10 +168,10 @@ class Frames:
         return (Measured(reading),)
 
     def printed(self, reading: Reading) -> Events:
-        return (Measured(reading),)
+        return self.empty() if reading.value("weight") == 0 else (Measured(reading),)
 
     def empty(self) -> Events:
-        return (Progress("nothing on the scale"),)
+        return (Progress(escape_packets.EMPTY),)
 
 
 class Session(Frames):
@@ -206,7 +185,9 @@ class Session(Frames):
         return (SetTimer("poll", _POLL_S),)
 
     def timer(self, name: str, at: datetime) -> Events:
-        return Send(escape_packets.ASK), SetTimer("poll", _POLL_S)
+        if name == "poll":
+            return Send(escape_packets.ASK), SetTimer("poll", _POLL_S)
+        return super().timer(name, at)
 
     def answered(self, reading: Reading) -> Events:
         return self._load.stable(reading) or (Progress("weighing"),)

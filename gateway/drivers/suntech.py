@@ -14,6 +14,7 @@ length    bytes   content
 ..        16      heart rate, /min
 ..        18-19   mean arterial pressure
 ..        20      error code, decimal; 0 good
+67                data and version of the module; not asked for
 ========  ======  ==================================================================
 
 The module keeps its last result for hours, so a result is asked for, and taken, only after a measurement was
@@ -25,16 +26,15 @@ monitor. CT40 and 247 speak another dialect. Evidence: manual.
 """
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from gateway.codecs.checksum import sum8
 from gateway.codecs.framing import Blocks, Frame
+from gateway.drivers.block_session import BlockFrames
 from gateway.drivers.contract import (
     Driver,
-    Event,
     Events,
     Fault,
     Measured,
@@ -44,6 +44,7 @@ from gateway.drivers.contract import (
     SetTimer,
     TcpLink,
 )
+from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
 
 _ASK_PRESSURE = bytes.fromhex("3A 79 05 00 48")
@@ -51,7 +52,7 @@ _ASK_RESULT = bytes.fromhex("3A 79 03 00 4A")
 _POLL_S = 1.0
 _PAUSE_S = 0.2  # between two commands; the module needs 100 ms
 _INFLATED_MMHG, _EMPTY_MMHG = 40, 10
-_LETTER, _PRESSURE, _RESULT = 4, 5, 24
+_PRESSURE, _RESULT, _MODULE_DATA = 5, 24, 0x43
 _FINISHED = b"K"
 _LETTERS = {
     b"O": "command received",
@@ -116,40 +117,43 @@ def parse_pressure(frame: bytes) -> CuffPressure:
     return CuffPressure(None if value == -1 else value)
 
 
-class Frames:
+class Frames(BlockFrames):
     """Every reply for itself."""
 
     def __init__(self) -> None:
-        self._blocks = Blocks(
-            re.compile(rb"\x3e[\x04\x05\x18]"),
-            2,
-            length=lambda data: data[1],
-            check=lambda frame: sum8(frame) == 0,
-            longest=_RESULT,
+        super().__init__(
+            Blocks(
+                re.compile(rb"\x3e[\x04\x05\x18\x43]"),
+                2,
+                length=lambda data: data[1],
+                check=lambda frame: sum8(frame) == 0,
+                longest=_MODULE_DATA,
+            )
         )
 
-    def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        return tuple(event for frame in self._blocks.feed(data) for event in self._events(frame, at))
-
-    def disconnected(self, at: datetime) -> Events:
-        return tuple(event for frame in self._blocks.flush() for event in self._events(frame, at))
-
-    def _events(self, frame: Frame, at: datetime) -> Iterator[Event]:
-        if frame.error is not None:
-            yield Fault.from_error(frame.error, offset=frame.offset)
-        elif len(frame.content) == _RESULT:
-            reading = replace(parse_result(frame.content), provenance=frame.content)
-            yield from self.result(reading.taken(at, by="gateway"))
-        elif len(frame.content) == _PRESSURE:
-            yield from self.pressure(parse_pressure(frame.content))
-        else:
-            yield from self.letter(frame.content[2:3])
+    def block(self, frame: Frame, at: datetime) -> Events:
+        if frame.error is not None and list(frame.content[1:2]) == [len(frame.content)]:
+            computed, place = -sum8(frame.content[:-1]) & 0xFF, len(frame.content) - 1
+            raise DecodeError(
+                "checksum", f"0x{frame.content[-1]:02X}, computed 0x{computed:02X}", offset=place
+            )
+        reply = frame.data
+        if len(reply) == _RESULT:
+            reading = replace(parse_result(reply), provenance=reply)
+            return self.result(reading.taken(at, by="gateway"))
+        if len(reply) == _PRESSURE:
+            return self.pressure(parse_pressure(reply))
+        if len(reply) == _MODULE_DATA:
+            return (Progress("data of the module"),)
+        return self.letter(reply[2:3])
 
     def result(self, reading: Reading) -> Events:
         return (Measured(reading),)
 
     def pressure(self, pressure: CuffPressure) -> Events:
-        return (Progress(f"cuff at {pressure.mmhg} mmHg"),) if pressure.mmhg else ()
+        if pressure.mmhg is None:
+            return (Progress("no cuff pressure"),)
+        return (Progress(f"cuff at {pressure.mmhg} mmHg"),)
 
     def letter(self, letter: bytes) -> Events:
         if letter == _FINISHED:
@@ -172,6 +176,8 @@ class Session(Frames):
         return (SetTimer("poll", _POLL_S),)
 
     def timer(self, name: str, at: datetime) -> Events:
+        if name != "poll":
+            return super().timer(name, at)
         return Send(_ASK_RESULT if self._awaited else _ASK_PRESSURE), SetTimer("poll", _POLL_S)
 
     def result(self, reading: Reading) -> Events:
@@ -186,7 +192,7 @@ class Session(Frames):
         elif self._inflated and (pressure.mmhg is None or pressure.mmhg <= _EMPTY_MMHG):
             self._inflated = False
             return self._over()
-        return super().pressure(pressure)
+        return super().pressure(pressure) if pressure.mmhg else ()
 
     def letter(self, letter: bytes) -> Events:
         if letter == b"O":

@@ -82,6 +82,26 @@ def test_a_payload_counts_when_silence_follows() -> None:
     assert isinstance(event, Measured)
 
 
+@pytest.mark.parametrize("between", [b"\r\n", b"\n", b" "])
+def test_several_payloads_are_each_a_result(between: bytes) -> None:
+    session = Session()
+    session.received(b"801D4C4152" + between + b"8048624d82" + between, "", _AT)
+    events = session.timer("silence", _AT)
+    assert [values(event.reading)["systolic"] for event in events if isinstance(event, Measured)] == [
+        "105",
+        "170",
+    ]
+    assert not any(isinstance(event, Fault) for event in events)
+
+
+def test_the_check_character_behind_a_frame_is_passed_over() -> None:
+    session = Session()
+    events = session.received(frame() + b"\x12\r\n" + frame() + b"\x00", "", _AT) + session.timer(
+        "silence", _AT
+    )
+    assert not any(isinstance(event, Fault) for event in events)
+
+
 def test_ten_digits_inside_a_torn_frame_are_no_payload() -> None:
     session = Session()
     session.received(frame()[3:25], "", _AT)

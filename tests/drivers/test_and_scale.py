@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.drivers import Measured, Send
+from gateway.drivers import Measured, Progress, Send
 from gateway.drivers.and_scale import Frames, Pieces, Session, parse_line
 from gateway.drivers.weighing_lines import Moving
 from gateway.errors import DecodeError
@@ -54,7 +54,7 @@ def test_an_unstable_line_is_for_the_screen_only() -> None:
 
 
 def test_counted_pieces_are_no_weight() -> None:
-    assert parse_line(b"QT,+00000123 PC") == Pieces()
+    assert parse_line(b"QT,+00000123 PC") == parse_line(b"US,+00000123 PC") == Pieces()
 
 
 @pytest.mark.parametrize(
@@ -81,6 +81,12 @@ def test_an_acknowledgement_before_a_line_is_no_part_of_it() -> None:
     (event,) = Frames().received(b"\x06ST,+00065.40 kg\r\n", "", _AT)
     assert isinstance(event, Measured)
     assert event.reading.value("weight") == Decimal("65.40")
+
+
+@pytest.mark.parametrize("line", [b"\x06", b"US,+00000.00 kg", b"ST,+00000.00 kg", b"QT,+00000123 PC"])
+def test_what_is_no_weight_of_anybody_is_for_the_screen(line: bytes) -> None:
+    (event,) = Frames().received(line + b"\r\n", "", _AT)
+    assert isinstance(event, Progress)
 
 
 def test_a_quiet_scale_is_asked() -> None:

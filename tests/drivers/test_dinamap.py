@@ -45,6 +45,19 @@ def test_a_status_above_two_is_an_error_whatever_digits_stand_beside_it(status: 
     assert (parsed.reading.status, parsed.reading.observations) == ("rejected", ())
 
 
+def test_an_error_needs_no_numbers() -> None:
+    parsed = parse_message(message(" NA400            0000"))
+    assert isinstance(parsed, Pressure)
+    assert parsed.reading is not None
+    assert parsed.reading.notes == ("status 4: error of the monitor",)
+
+
+def test_a_pressure_that_is_no_number_is_refused() -> None:
+    with pytest.raises(DecodeError) as caught:
+        parse_message(message(" NA10000251-0067086"))
+    assert (caught.value.code, caught.value.offset) == ("value", 10)
+
+
 @pytest.mark.parametrize(
     "line", [b" NA1000025130067096&)", b" NA1000025130067086", b"", message(" XX1"), message(" NA1")]
 )

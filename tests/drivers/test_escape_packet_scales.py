@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from gateway.codecs.escape_packets import parse_packet
-from gateway.drivers import Events, Measured, Send, health_o_meter, rice_lake
+from gateway.drivers import Events, Measured, Progress, Send, health_o_meter, rice_lake
 from gateway.errors import DecodeError
 from gateway.model import Reading
 
@@ -17,8 +17,8 @@ def packet(*fields: str) -> bytes:
     return "".join(f"\x1b{field}" for field in ("R", *fields, "E")).encode()
 
 
-def values(reading: Reading | None) -> dict[str, str]:
-    assert reading is not None
+def values(reading: Reading | str) -> dict[str, str]:
+    assert isinstance(reading, Reading)
     return {o.name: f"{o.value} {o.unit}" for o in reading.observations}
 
 
@@ -34,24 +34,41 @@ def test_the_unit_field_tells_pounds_and_inches_from_kilograms_and_centimetres()
 
 def test_what_was_typed_is_a_hint_and_zeros_are_nothing_typed() -> None:
     typed, zeros = (parse_packet(packet(f"I{who}", "W71.35", "Nm")) for who in ("1234567890", "0000000000"))
-    assert typed is not None
-    assert zeros is not None
+    assert isinstance(typed, Reading)
+    assert isinstance(zeros, Reading)
     assert (typed.subject, zeros.subject) == ("1234567890", None)
 
 
-@pytest.mark.parametrize("marker", ["999.9", "999.99"])
-def test_out_of_range_has_no_number(marker: str) -> None:
-    reading = parse_packet(packet(f"W{marker}", "Nc"))
-    assert reading is not None
+@pytest.mark.parametrize("weight", ["999.9", "999.99", "0999.9", "-0.5"])
+def test_out_of_range_and_a_negative_weight_have_no_number(weight: str) -> None:
+    reading = parse_packet(packet(f"W{weight}", "H178.70", "Nc"))
+    assert isinstance(reading, Reading)
     assert (reading.status, reading.observations) == ("rejected", ())
 
 
-@pytest.mark.parametrize(
-    "fields", [("W71.35",), ("W71.35", "Nx"), ("W7l.35", "Nm"), ("W-71", "Nm"), ("Nm",), ("W", "Nm")]
-)
+@pytest.mark.parametrize("fields", [("W71.35",), ("W71.35", "Nx"), ("W7l.35", "Nm"), ("Nm",), ("W", "Nm")])
 def test_a_packet_without_weight_or_unit_is_refused(fields: tuple[str, ...]) -> None:
     with pytest.raises(DecodeError):
         parse_packet(packet(*fields))
+
+
+@pytest.mark.parametrize(
+    ("notice", "text"),
+    [
+        (b"\x1bO\x1bE", "the scale is on"),
+        (b"\x1bL\x1bE", "the scale saves power"),
+        (b"\x1bPAHT=10\x1bE", "a setting of the scale"),
+        (b"\x1bZ000\x1bE", "the scale found nothing wrong with itself"),
+    ],
+)
+def test_what_a_scale_says_of_itself_is_for_the_screen(notice: bytes, text: str) -> None:
+    events = health_o_meter.Frames().received(notice, "", _AT)
+    assert [event.text for event in events if isinstance(event, Progress)] == [text]
+
+
+def test_what_diagnostics_found_is_a_fault() -> None:
+    with pytest.raises(DecodeError):
+        parse_packet(b"\x1bZ012\x1bE")
 
 
 def test_a_packet_that_was_cut_is_started_afresh() -> None:
@@ -81,11 +98,27 @@ def test_a_print_is_a_reading_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"0.0 lb Gross", b"     1O.0 lb Gross", b"     10.0 st Gross", b"     10.0 lb", b""]
+    "line",
+    [b"0.0 lb Gross", b"     1O.0 lb Gross", b"     10.0 st Gross", b"     10.0 lb", b"10.0 lb Net", b""],
 )
 def test_a_print_that_does_not_hold_is_refused(line: bytes) -> None:
     with pytest.raises(DecodeError):
         rice_lake.parse_print(line)
+
+
+@pytest.mark.parametrize("line", [b"     10.0 lb Gross ", b"    10.0 lb  Net   ", b"   10.0 LB GROSS"])
+def test_a_print_counts_by_its_parts(line: bytes) -> None:
+    assert values(rice_lake.parse_print(line)) == {"weight": "10.0 [lb_av]"}
+
+
+@pytest.mark.parametrize("weight", [b"    999.9", b"   0999.9", b"   999.99", b"     -1.5"])
+def test_a_print_without_a_weight_of_a_patient_is_rejected(weight: bytes) -> None:
+    reading = rice_lake.parse_print(weight + b" kg Gross ")
+    assert (reading.status, reading.observations) == ("rejected", ())
+
+
+def test_an_empty_scale_that_prints_is_no_reading() -> None:
+    assert readings(rice_lake.Frames().received(b"      0.0 lb Gross \r\n", "", _AT)) == []
 
 
 def test_feet_and_inches_become_inches_by_twelve() -> None:

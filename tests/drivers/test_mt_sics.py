@@ -102,6 +102,11 @@ def test_an_empty_pan_is_no_reading() -> None:
     assert readings(Session().received(_EMPTY * 10, "", _AT)) == []
 
 
+def test_an_empty_pan_for_itself_is_for_the_screen() -> None:
+    events = Frames().received(_EMPTY + _EMPTY.replace(b"S S", b"S D"), "", _AT)
+    assert events == (Progress("nothing on the scale"),) * 2
+
+
 def test_one_stable_line_and_silence_is_the_print_key() -> None:
     session = Session()
     assert SetTimer("silence", 3.0) in session.received(_STABLE, "", _AT)

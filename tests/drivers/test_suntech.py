@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from gateway.codecs.checksum import sum8
-from gateway.drivers import Events, Measured, Send
-from gateway.drivers.suntech import CuffPressure, Session, parse_pressure, parse_result
+from gateway.drivers import Events, Fault, Measured, Progress, Send
+from gateway.drivers.suntech import CuffPressure, Frames, Session, parse_pressure, parse_result
 
 _AT = datetime(2026, 3, 2, 14, 10, tzinfo=UTC)
 _ASK_PRESSURE, _ASK_RESULT = Send(bytes.fromhex("3A 79 05 00 48")), Send(bytes.fromhex("3A 79 03 00 4A"))
@@ -46,6 +46,25 @@ def test_every_error_code_rejects_whatever_digits_stand_beside_it(code: int) -> 
 def test_a_cuff_pressure_of_minus_one_is_none() -> None:
     assert parse_pressure(reply(0xFF, 0xFF)) == CuffPressure(None)
     assert parse_pressure(reply(0x02, 0x01)) == CuffPressure(258)
+
+
+@pytest.mark.parametrize(
+    ("frame", "text"),
+    [
+        (reply(0xFF, 0xFF), "no cuff pressure"),
+        (reply(0, 0), "cuff at 0 mmHg"),
+        (reply(*bytes(0x43 - 3)), "data of the module"),
+        (reply(ord("B")), "module busy"),
+    ],
+)
+def test_every_other_reply_is_for_the_screen(frame: bytes, text: str) -> None:
+    assert Progress(text) in Frames().received(frame, "", _AT)
+
+
+def test_a_damaged_result_says_which_checksum_belongs_there() -> None:
+    frames, damaged = Frames(), _RESULT.replace(b"\x73", b"\x72")
+    events = (*frames.received(damaged, "", _AT), *frames.timer("silence", _AT))
+    assert [(e.code, e.offset) for e in events if isinstance(e, Fault)] == [("checksum", 23)]
 
 
 def test_a_result_of_before_is_not_taken() -> None:
