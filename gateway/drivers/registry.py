@@ -28,6 +28,7 @@ _NOT_DRIVERS = {
     "gatt_users",
     "line_session",
     "record_transfer",
+    "nci_answers",
     "registry",
     "steadiness",
     "weighing_lines",
