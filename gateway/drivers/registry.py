@@ -26,6 +26,7 @@ _NOT_DRIVERS = {
     "conversation",
     "gatt_session",
     "gatt_users",
+    "gdt_forms",
     "line_session",
     "nci_answers",
     "record_transfer",
