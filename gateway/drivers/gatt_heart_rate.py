@@ -18,7 +18,7 @@ Source: Heart Rate Service 1.0; GATT Specification Supplement; captures of Polar
 and another strap by public projects. Evidence: capture.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -34,7 +34,7 @@ from gateway.codecs.gatt.heart_rate import (
     milliseconds,
 )
 from gateway.drivers.contract import BleLink, Driver, Events, Measured, Progress, Read, Setting, Subscribe
-from gateway.drivers.gatt_session import GattFrames, left_over
+from gateway.drivers.gatt_session import NOTHING_BESIDES, Decoder, GattFrames, left_over
 from gateway.drivers.steadiness import OneHeart
 from gateway.model import Observation, Reading, rejected
 
@@ -102,8 +102,12 @@ def _remarks(measured: HeartRate) -> Iterator[str]:
 class Frames(GattFrames):
     """Every value for itself."""
 
-    def __init__(self, **_concluding: str) -> None:
-        super().__init__(_NOUN, {MEASUREMENT: self._measurement, LOCATION: self._location}, clock="off")
+    def __init__(self, besides: Mapping[str, Decoder] = NOTHING_BESIDES, **_concluding: str) -> None:
+        super().__init__(
+            _NOUN,
+            {MEASUREMENT: self._measurement, LOCATION: self._location, **besides},
+            clock="off",
+        )
         self._site: str | None = None
 
     def _measurement(self, data: bytes, at: datetime) -> Events:
@@ -118,8 +122,10 @@ class Frames(GattFrames):
 class Session(Frames):
     """Asks who the sensor is, then listens until the rate is steady."""
 
-    def __init__(self, settle_s: str, repeat_s: str) -> None:
-        super().__init__()
+    def __init__(
+        self, settle_s: str, repeat_s: str, besides: Mapping[str, Decoder] = NOTHING_BESIDES
+    ) -> None:
+        super().__init__(besides)
         repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
         self._heart = OneHeart(int(settle_s), repeat)
 

@@ -26,7 +26,7 @@ Source: Pulse Oximeter Service 1.0.1; GATT Specification Supplement; captures of
 public projects. Evidence: capture.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -49,6 +49,8 @@ from gateway.codecs.ieee11073 import Special
 from gateway.drivers.contract import BleLink, Driver, Events, Measured, Read, Setting, Subscribe
 from gateway.drivers.gatt_session import (
     CLOCK_SETTING,
+    NOTHING_BESIDES,
+    Decoder,
     GattFrames,
     Recent,
     disguised,
@@ -175,11 +177,14 @@ def _worded(name: str) -> str:
 class Frames(GattFrames):
     """Every value for itself."""
 
-    def __init__(self, clock: str = "measure", **_concluding: str) -> None:
+    def __init__(
+        self, clock: str = "measure", besides: Mapping[str, Decoder] = NOTHING_BESIDES, **_concluding: str
+    ) -> None:
         self._transfer = RecordTransfer(_NOUN)
         super().__init__(
             _NOUN,
             {
+                **besides,
                 SPOT_CHECK: self._spot_check,
                 CONTINUOUS: self._continuous,
                 FEATURES: self._feature,
@@ -208,8 +213,14 @@ class Frames(GattFrames):
 class Session(Frames):
     """Asks who the oximeter is, then for all that it has and will measure."""
 
-    def __init__(self, settle_s: str, repeat_s: str, clock: str = "measure") -> None:
-        super().__init__(clock)
+    def __init__(
+        self,
+        settle_s: str,
+        repeat_s: str,
+        clock: str = "measure",
+        besides: Mapping[str, Decoder] = NOTHING_BESIDES,
+    ) -> None:
+        super().__init__(clock, besides)
         repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
         self._finger = OneFinger(int(settle_s), repeat)
         self._recent = Recent()

@@ -9,9 +9,10 @@ that a device has stored.
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from decimal import Decimal
 from functools import partial
+from types import MappingProxyType
 
 from gateway.codecs.gatt import current_time, date_time
 from gateway.codecs.gatt import device_information as information
@@ -48,6 +49,8 @@ _SET_WITHIN = timedelta(seconds=5)  # of what was written, when the clock is rea
 CLOCK_SETTING = clock_setting("measure", "set", "off")
 
 Decoder = Callable[[bytes, datetime], Events]
+NOTHING_BESIDES: Mapping[str, Decoder] = MappingProxyType({})
+"""Of a driver that adds no characteristics of its maker's to a service's own."""
 
 
 class GattFrames:
@@ -69,8 +72,9 @@ class GattFrames:
         self._clock_use = clock
         self._clock_set: str | None = None
         self.device = Device()
+        self.decoders = decoders
         self._default = next(iter(decoders))
-        self._decoders = {**self._own_decoders(), **decoders}
+        self._all_decoders = {**self._own_decoders(), **decoders}
         self._received: Counter[str] = Counter()
 
     def inquiries(self) -> Events:
@@ -80,7 +84,7 @@ class GattFrames:
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
         channel = channel or self._default
-        decode = self._decoders.get(channel)
+        decode = self._all_decoders.get(channel)
         if decode is None:
             return (Fault("channel", f"no characteristic {channel} is known of this {self.noun}"),)
         offset = self._received[channel]
@@ -189,7 +193,7 @@ def timed(reading: Reading, stamp: Stamp | None, at: datetime | None, noun: str)
 
     A record that is older than the connection is noted as such.
     """
-    if stamp is not None and stamp.time is not None:
+    if stamp is not None and stamp.time is not None and stamp.time.year < MAXYEAR:
         if at is not None and at.replace(tzinfo=None) - stamp.time > _STORED_AFTER:
             reading = reading.noted(f"stored in the {noun} before this connection")
         return reading.taken(stamp.time, by="device")
@@ -199,9 +203,11 @@ def timed(reading: Reading, stamp: Stamp | None, at: datetime | None, noun: str)
 
 
 def _no_time(stamp: Stamp, noun: str) -> str:
-    if stamp.error is None:
-        return f"clock of the {noun} is not set"
-    return f"time stamp of the {noun}: {stamp.error.message}"
+    if stamp.error is not None:
+        return f"time stamp of the {noun}: {stamp.error.message}"
+    if stamp.time is not None:
+        return f"time stamp of the {noun}: no such date and time: {stamp.time}, the end of the calendar"
+    return f"clock of the {noun} is not set"
 
 
 def numbers(*fields: tuple[str, Number | None, str]) -> Iterator[Observation]:

@@ -24,6 +24,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
+from gateway.codecs.gatt.resolution import KILOGRAMS, POUNDS
 from gateway.codecs.gatt.weight_scale import (
     FEATURE,
     MEASUREMENT,
@@ -50,12 +51,16 @@ from gateway.model import Observation, Reading, rejected
 _NOUN = "scale"
 
 
-def parse_measurement(value: bytes, *, at: datetime | None = None) -> Reading:
+def parse_measurement(
+    value: bytes, *, steps: tuple[Decimal, Decimal] = (KILOGRAMS, POUNDS), at: datetime | None = None
+) -> Reading:
     """The reading in one value of Weight Measurement.
 
     Parameters
     ----------
     value : bytes
+    steps : (Decimal, Decimal)
+        Of the weight, in kilograms and in pounds.
     at : datetime, optional
         Of arrival: the reading's time where the value states none.
 
@@ -64,7 +69,7 @@ def parse_measurement(value: bytes, *, at: datetime | None = None) -> Reading:
     DecodeError
         A field is cut off; names it, with the offset of its first byte.
     """
-    measured = decode_weight(value)
+    measured = decode_weight(value, steps)
     return replace(timed(_reading(measured), measured.stamp, at, _NOUN), provenance=value)
 
 

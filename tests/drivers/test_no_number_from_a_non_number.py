@@ -25,6 +25,7 @@ TIMES_THAT_ARE_NONE = (
     "EA07040A180C0D",
     "EA07040A0B3C0D",
     "EA07040A0B0C3C",
+    "0F270C1F173B3B",  # the end of the calendar
     "FFFFFFFFFFFFFF",
 )
 
@@ -98,9 +99,10 @@ STAMPED = (  # with {} for a time
     ("gatt-glucose", "2A18", "02 0100 {} 76B0 11"),
     ("gatt-glucose", "2A18", "03 0100 {} 0A00 76B0 11"),
 )
+_IMPOSSIBLE = (*TIMES_THAT_ARE_NONE[4:-2], TIMES_THAT_ARE_NONE[-1])
 NOT_SENT_AS_ASKED = (  # a clock, a battery, an answer that cannot be
-    *(("2A2B", f"{time}0000 00") for time in TIMES_THAT_ARE_NONE[4:]),
-    *(("2A08", time) for time in TIMES_THAT_ARE_NONE[4:]),
+    *(("2A2B", f"{time}0000 00") for time in _IMPOSSIBLE),
+    *(("2A08", time) for time in _IMPOSSIBLE),
     ("2A2B", "EA07040A0B0C0D 08 00 00"),
     ("2A0F", "81 00"),
     ("2A0F", "04 03"),

@@ -14,6 +14,8 @@ Sample = Mapping[str, Any]
 
 # Characteristics that carry no measurement, and replies that only identify: checked where they are decoded.
 _NOT_READINGS = {
+    *("233BF001-5A34-1B6D-975C-000D5690ABE4",),
+    *("FB005C81-02E7-F387-1CAD-8ACD2D8DF0C8", "FB005C82-02E7-F387-1CAD-8ACD2D8DF0C8"),
     *("2A08", "2A19", "2A1D", "2A1E", "2A21", "2A34", "2A36", "2A38", "2A49", "2A51", "2A52"),
     *("2A60", "2A9B", "2A9E", "2A9F"),
 }
@@ -24,6 +26,7 @@ _NOT_MEASURED = {"cuff-pressure", "record-count", "user", "present"}
 _NOT_VALUES = {"taken_at", "patient-id", "mode", "site", "method", "user-1", "user-2"}
 
 DRIVERS = (
+    "and-ble",
     "and-bp-serial",
     "and-scale",
     "beurer-bm65",
@@ -41,6 +44,7 @@ DRIVERS = (
     "masimo-serial",
     "mt-sics",
     "nibp-par",
+    "nonin-3230",
     "nonin-serial",
     "omron-hbp",
     "rice-lake",

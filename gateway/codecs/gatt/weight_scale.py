@@ -99,8 +99,14 @@ class ScaleFeature:
     height: str | None
 
 
-def decode_weight(value: bytes) -> Weight:
-    """A value of 0x2A9D.
+def decode_weight(value: bytes, steps: tuple[Decimal, Decimal] = (KILOGRAMS, POUNDS)) -> Weight:
+    """A value of 0x2A9D, or of a maker's own characteristic that differs in its steps only.
+
+    Parameters
+    ----------
+    value : bytes
+    steps : (Decimal, Decimal)
+        Of the weight, in kilograms and in pounds.
 
     Raises
     ------
@@ -112,7 +118,7 @@ def decode_weight(value: bytes) -> Weight:
     imperial, has_bmi = bool(flags & _IMPERIAL), bool(flags & _BMI_AND_HEIGHT)
     return Weight(
         flags=flags,
-        weight=fields.steps("weight", POUNDS if imperial else KILOGRAMS),
+        weight=fields.steps("weight", steps[imperial]),
         stamp=fields.stamp() if flags & _TIME_STAMP else None,
         user=fields.unsigned("user", 1) if flags & _USER else None,
         has_bmi=has_bmi,
