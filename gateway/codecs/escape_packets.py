@@ -48,6 +48,7 @@ _ALL_GOOD = b"000"
 _NUMBER = re.compile(r"-?\d{1,4}(?:\.\d{1,2})?")
 _UNITS = {"m": {"W": "kg", "H": "cm"}, "c": {"W": "[lb_av]", "H": "[in_i]"}}
 _OUT_OF_RANGE = {Decimal("999.9"), Decimal("999.99")}
+SPECIALS = ("999.9", "999.99", "zero weight")
 _NAMES = (("W", "weight"), ("H", "height"), ("B", "bmi"))
 EMITS = {"weight": ("kg", "[lb_av]"), "height": ("cm", "[in_i]"), "bmi": ("kg/m2",)}
 

@@ -178,5 +178,6 @@ DRIVER = Driver(
     emits={name: (unit,) for name, unit in _FIELDS.values()},
     links=(SerialLink(baudrate=2400), SerialLink(baudrate=9600), TcpLink()),
     evidence="one-implementation",
+    specials=(*_ERRORS, "blanks", "first pair other than 80"),
     session=Session,
 )

@@ -134,6 +134,7 @@ DRIVER = Driver(
         TcpLink(),
     ),
     evidence="manual",
+    specials=("nines", "exponent form", "digits that look good", "underload", "pieces"),
     session=Session,
     frames=Frames,
 )

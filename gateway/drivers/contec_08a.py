@@ -165,5 +165,6 @@ DRIVER = Driver(
     emits={"systolic": ("mm[Hg]",), **{name: (unit,) for name, _, unit in _VALUES}},
     links=(UsbLink(vendor=0x0483, product=0x5750),),
     evidence="capture",
+    specials=("refused",),
     session=Session,
 )

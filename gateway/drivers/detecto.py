@@ -211,6 +211,7 @@ DRIVER = Driver(
         Setting("protocol", ("solo", _SCP_01), "solo", "scp-01 for a scale that sends only when asked"),
     ),
     evidence="manual",
+    specials=nci_answers.SPECIALS,
     session=Session,
     frames=Frames,
 )

@@ -190,6 +190,7 @@ DRIVER = Driver(
     emits={**dict.fromkeys(_NAMES, ("mm[Hg]",)), "pulse-rate": ("/min",)},
     links=(SerialLink(baudrate=9600), TcpLink()),
     evidence="one-implementation",
+    specials=("status above 2", "no result"),
     session=Session,
     frames=Frames,
 )

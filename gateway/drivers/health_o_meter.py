@@ -68,6 +68,7 @@ DRIVER = Driver(
     emits=escape_packets.EMITS,
     links=(SerialLink(baudrate=9600), TcpLink()),
     evidence="manual",
+    specials=escape_packets.SPECIALS,
     session=Session,
     frames=Frames,
 )

@@ -9,6 +9,8 @@ from gateway.drivers.contract import Event, Events, Fault
 from gateway.errors import DecodeError
 
 _NOISE = b"\x00\xff\r\n"
+_LINE_ENDS = b"\r\n"
+_TELLING = 8  # bytes, before anything is said about all of them
 
 
 class LineFrames:
@@ -59,10 +61,20 @@ class LineFrames:
                 yield Fault("noise", f"{start} bytes that are no part of a frame", frame.offset)
             yield from self.line(line, at)
         except DecodeError as error:
-            yield Fault.from_error(error, offset=frame.offset + (0 if frame.error else start))
+            hinted = _with_hint(error, frame.content)
+            yield Fault.from_error(hinted, offset=frame.offset + (0 if frame.error else start))
 
     def _counts(self, noise: bytes) -> bool:
         return len(noise.strip(self.silent)) > self.stray
+
+
+def _with_hint(error: DecodeError, line: bytes) -> DecodeError:
+    """Of bytes that are no text, what they most likely are: text read with the wrong speed or parity."""
+    strange = sum(not (0x20 <= byte < 0x7F or byte in _LINE_ENDS) for byte in line)
+    if len(line) < _TELLING or strange <= len(line) / 3:
+        return error
+    reason = f"{error.message}; the line settings look wrong: check baud rate and parity"
+    return DecodeError(error.code, reason, offset=error.offset)
 
 
 def printed_text(line: bytes) -> bool:

@@ -169,6 +169,7 @@ DRIVER = Driver(
         TcpLink(port=4305),
     ),
     evidence="manual",
+    specials=("not executable", *_REJECTED.values(), "balance fault"),
     session=Session,
     frames=Frames,
 )

@@ -33,6 +33,7 @@ _STATUS = re.compile(rb"S?([0-?p-\x7f]{2,4})")
 _WEIGHT = re.compile(r" *(-?) *(\d{1,7}(?:\.\d{1,4})?) *([A-Za-z]{1,3}) *")
 _FILLED = re.compile(r" *(\^+|_+|--+)[A-Za-z: ]*")
 _FILLERS = {"^": "over capacity", "_": "under capacity", "-": "zero cannot be set"}
+SPECIALS = (*_FILLERS.values(), "no weight in motion", "capacity bits")
 _MOVING = 0x01
 _OUT_OF_CAPACITY = ((0x01, "under capacity"), (0x02, "over capacity"))
 _PIECES = "pcs"

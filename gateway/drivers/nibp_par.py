@@ -178,6 +178,7 @@ DRIVER = Driver(
     emits={name: (unit,) for _, name, unit in _VALUES},
     links=(SerialLink(baudrate=4800), TcpLink()),
     evidence="one-implementation",
+    specials=(*_ERRORS.values(), "zeros", "dashes"),
     session=Session,
     frames=Frames,
 )

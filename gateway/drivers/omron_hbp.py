@@ -82,6 +82,7 @@ _SIZES = (("weight", "weight", "kg"), ("height", "height", "cm"), ("bmi", "bmi",
 _NEEDED = ("systolic", "diastolic", "weight")
 _NUMBER = re.compile(r" *\d{1,3}(?:\.\d{1,2})? *")
 _NO_VALUE = re.compile(r"[ -]*")
+_CENTURY = "20"
 _NO_ID = re.compile(r"[ 0]*|9*")
 
 Match = re.Match[str]
@@ -116,9 +117,10 @@ def _moment(parts: Mapping[str, str | None]) -> datetime | None:
     month, day, hour, minute, second = (
         int(parts.get(part) or 0) for part in ("month", "day", "hour", "minute", "second")
     )
-    century = 2000 if len(year) == len("yy") else 0
+    if year[:-2] not in {"", _CENTURY}:
+        return None
     try:
-        return datetime(century + int(year), month, day, hour, minute, second)  # noqa: DTZ001 - no zone is stated
+        return datetime(int(_CENTURY + year[-2:]), month, day, hour, minute, second)  # noqa: DTZ001 - no zone is stated
     except ValueError:
         return None
 
@@ -207,5 +209,6 @@ DRIVER = Driver(
     emits={name: (unit,) for _, name, unit in (*_PRESSURES, *_SIZES)},
     links=(SerialLink(baudrate=9600), SerialLink(baudrate=2400), TcpLink()),
     evidence="capture",
+    specials=("error of an HBP-9030", "blanks", "zeros"),
     session=Session,
 )

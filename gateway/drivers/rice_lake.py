@@ -207,6 +207,7 @@ DRIVER = Driver(
     emits=escape_packets.EMITS,
     links=(SerialLink(baudrate=9600), TcpLink()),
     evidence="manual",
+    specials=(*escape_packets.SPECIALS, "999.9 in a print"),
     session=Session,
     frames=Frames,
 )

@@ -217,6 +217,7 @@ DRIVER = Driver(
     emits={name: (unit,) for name, _, _, unit in _VALUES},
     links=(SerialLink(baudrate=9600), TcpLink()),
     evidence="manual",
+    specials=(*_ERRORS.values(), "no cuff pressure"),
     session=Session,
     frames=Frames,
 )

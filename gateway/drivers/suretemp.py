@@ -216,6 +216,7 @@ DRIVER = Driver(
     emits={"temperature": ("Cel",)},
     links=(SerialLink(baudrate=9600), TcpLink()),
     evidence="manual",
+    specials=(*dict.fromkeys((*_STATES.values(), *_FAILURES.values())), "0 K"),
     session=Session,
     frames=Frames,
 )

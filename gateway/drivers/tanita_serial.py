@@ -73,8 +73,8 @@ _SIGNED = re.compile(r" *-?\d{1,6}(?:\.\d+)?")
 _NO_VALUE = re.compile(r"[-. ]*")
 _FEET_INCHES = re.compile(r"(\d)[^\d.]+(\d\d?(?:\.\d)?)[^\d.]*")
 _DATES = {
-    "Da": re.compile(r"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>\d{4})"),
-    "DT": re.compile(r"(?P<year>\d{4})/(?P<month>\d\d)/(?P<day>\d\d)"),
+    "Da": re.compile(r"(?P<day>\d\d)/(?P<month>\d\d)/(?P<year>20\d\d)"),
+    "DT": re.compile(r"(?P<year>20\d\d)/(?P<month>\d\d)/(?P<day>\d\d)"),
 }
 _TIME = re.compile(r"(\d\d):(\d\d)")
 
@@ -110,6 +110,7 @@ _FAILURES: Mapping[bytes, tuple[ReadingKind, str]] = {
     b"E7": ("body-composition", "E7: body fat not measured"),
     b"E9": ("weight", "E9: underload"),
 }
+_SPECIALS = ("overload of a BC-418MA", "overload of a WB-100", "dashes")
 _FAULTS = {
     b"E0": "internal trouble",
     b"E3": "zero point cannot be set",
@@ -222,16 +223,20 @@ def _timed(reading: Reading, fields: Fields) -> Reading:
     key = next((key for key in _DATES if key in fields), None)
     if key is None:
         return reading
-    date, time = _DATES[key].fullmatch(_text(fields, key)), _TIME.fullmatch(_text(fields, "TI"))
-    if date and time:
-        parts = [int(date[part]) for part in ("year", "month", "day")]
-        try:
-            moment = datetime(parts[0], parts[1], parts[2], int(time[1]), int(time[2]))  # noqa: DTZ001 - no zone is stated
-        except ValueError:
-            pass
-        else:
-            return reading.taken(moment, by="device")
-    return reading.noted("the clock of the scale shows no date and time")
+    moment = _moment(_DATES[key].fullmatch(_text(fields, key)), _TIME.fullmatch(_text(fields, "TI")))
+    if moment is None:
+        return reading.noted("the clock of the scale shows no date and time")
+    return reading.taken(moment, by="device")
+
+
+def _moment(date: re.Match[str] | None, time: re.Match[str] | None) -> datetime | None:
+    if date is None or time is None:
+        return None
+    year, month, day = (int(date[part]) for part in ("year", "month", "day"))
+    try:
+        return datetime(year, month, day, int(time[1]), int(time[2]))  # noqa: DTZ001 - no zone is stated
+    except ValueError:
+        return None
 
 
 def parse_weight(line: bytes) -> Reading | Moving:
@@ -342,6 +347,7 @@ DRIVER = Driver(
         Setting("ask", ("no", "yes"), "no", "yes for a WB-100, WB-110 or BWB, which send only when asked"),
     ),
     evidence="capture",
+    specials=(*_SPECIALS, *(reason for _, reason in _FAILURES.values())),
     session=Session,
     frames=Frames,
 )

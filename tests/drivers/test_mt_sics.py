@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.drivers import Events, Identified, Measured, Progress, Send, SetTimer
+from gateway.drivers import Events, Fault, Identified, Measured, Progress, Send, SetTimer
 from gateway.drivers.mt_sics import Frames, Session, parse_weight
 from gateway.drivers.weighing_lines import Moving
 from gateway.errors import DecodeError
@@ -115,3 +115,11 @@ def test_one_stable_line_and_silence_is_the_print_key() -> None:
 
 def test_a_print_out_is_passed_over() -> None:
     assert Frames().received(b"Gross     72.45 kg\r\n", "", _AT) == (Progress("print-out passed over"),)
+
+
+def test_text_with_parity_read_without_it_says_so() -> None:
+    with_even_parity = bytes(byte | 0x80 * (byte.bit_count() % 2) for byte in _STABLE * 3)
+    frames = Frames()
+    faults = (*frames.received(with_even_parity, "", _AT), *frames.disconnected(_AT))
+    assert [("line settings" in event.message) for event in faults if isinstance(event, Fault)] == [True]
+    assert not readings(faults)

@@ -38,6 +38,13 @@ def test_format_5_has_no_mean_and_the_time_of_the_cuff() -> None:
     assert reading.taken_at == datetime(2025, 4, 17, 10, 22)  # noqa: DTZ001 - the cuff states no zone
 
 
+@pytest.mark.parametrize("date", ["0000,00,00", "2025,02,29", "1999,04,17", "9999,12,31"])
+def test_a_clock_that_was_never_set_leaves_the_values(date: str) -> None:
+    reading = parse_text(_HBP_9030.replace("2025,04,17", date))
+    assert (reading.taken_at, len(reading.observations)) == (None, 3)
+    assert reading.notes == ("the clock of the cuff shows no date and time",)
+
+
 @pytest.mark.parametrize(
     ("typed", "subject"),
     [

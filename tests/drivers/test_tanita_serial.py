@@ -64,6 +64,13 @@ def test_the_day_stands_before_the_month_and_in_newer_lines_the_year_first() -> 
     assert parse_comma(line('DT,"2026/02/03",TI,"09:05",Wk,65.2')).taken_at == datetime(2026, 2, 3, 9, 5)  # noqa: DTZ001
 
 
+@pytest.mark.parametrize("date", ['Da,"00/00/0000"', 'Da,"30/02/2026"', 'Da,"01/01/1970"', 'DT,"9999/12/31"'])
+def test_a_clock_that_was_never_set_leaves_the_values(date: str) -> None:
+    reading = parse_comma(line(f'{date},TI,"09:05",Wk,65.2'))
+    assert (reading.taken_at, values(reading)) == (None, {"weight": "65.2 kg"})
+    assert reading.notes == ("the clock of the scale shows no date and time",)
+
+
 def test_a_patient_id_is_a_hint_and_zeros_are_none() -> None:
     subjects = [parse_comma(line(f'ID,"{who}",Wk,65.2')).subject for who in ("0000004711", "0000000000")]
     assert subjects == ["0000004711", None]
