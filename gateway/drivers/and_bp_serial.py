@@ -30,7 +30,7 @@ from decimal import Decimal
 
 from gateway.codecs.framing import Blocks, Frame
 from gateway.drivers.block_session import BlockFrames, length_between
-from gateway.drivers.contract import Driver, Events, Fault, Measured, SerialLink, TcpLink
+from gateway.drivers.contract import Driver, Events, Fault, Measured, Progress, SerialLink, TcpLink
 from gateway.errors import DecodeError
 from gateway.model import Device, Observation, Reading, rejected
 
@@ -40,6 +40,7 @@ _SILENCE_S = 1.0
 _TIME = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?")
 _NUMBER = re.compile(rb" *\d{1,3}")
 _PAYLOADS = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{10}(?:\s+|\Z))+\Z")
+_ACKNOWLEDGED = re.compile(rb"\x16\x16\x01[^\x02]{2}([\x06\x15])")
 _STX, _ETX = b"\x02", b"\x03"
 _TAIL = 3  # behind ETX: a check character, CR, LF
 _FIELDS = {
@@ -154,6 +155,8 @@ class Session(BlockFrames):
     def block(self, frame: Frame, at: datetime) -> Events:
         if frame.error is None:
             return (_measured(parse_rb(frame.content), frame.content, at),)
+        if answer := _ACKNOWLEDGED.fullmatch(frame.content):
+            return (Progress("command taken" if answer[1] == b"\x06" else "command refused"),)
         payloads = _PAYLOADS.search(frame.content)
         alone = payloads is not None and not frame.content[: payloads.start()].strip()
         if payloads is None or not (alone or payloads[0].strip().startswith(b"80")):

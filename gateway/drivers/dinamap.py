@@ -16,8 +16,8 @@ offset  width  ``NA``: blood pressure
 16      3      mean
 ======  =====  ===============================================================
 
-``RC`` has the pulse rate in 4 to 6. Check: the sum v of all characters from the blank on, each less 0x1F;
-0x20 + v div 64, then 0x20 + v mod 64.
+``RC`` has the pulse rate in 4 to 6, which for itself, as ``gateway decode`` shows it, is a heart rate.
+Check: the sum v of all characters from the blank on, each less 0x1F; 0x20 + v div 64, then 0x20 + v mod 64.
 
 The monitor keeps its last result for hours. It is new when its age has gone back, or its numbers changed,
 while we watched; what stood there at the first look is passed over. Its pulse rate is asked for then. The
@@ -60,6 +60,11 @@ class Pulse:
     """A reply to RC, 1/min."""
 
     rate: Decimal
+    provenance: bytes = b""
+
+    @property
+    def observed(self) -> Observation:
+        return Observation("pulse-rate", self.rate, "/min")
 
 
 def check_characters(message: bytes) -> bytes:
@@ -126,7 +131,7 @@ class Frames(LineFrames):
             return ()
         message = parse_message(line)
         if isinstance(message, Pulse):
-            return self.pulse(message)
+            return self.pulse(replace(message, provenance=line), at)
         if message.reading is None:
             return (Progress("no result"),)
         reading = replace(message.reading, provenance=line).taken(at - message.age, by="gateway")
@@ -135,8 +140,11 @@ class Frames(LineFrames):
     def pressure(self, reading: Reading, _age: timedelta) -> Events:
         return (Measured(reading),)
 
-    def pulse(self, pulse: Pulse) -> Events:
-        return (Progress(f"pulse rate {pulse.rate}"),)
+    def pulse(self, pulse: Pulse, at: datetime) -> Events:
+        if not pulse.rate:
+            return (Progress("no pulse rate"),)
+        reading = Reading(kind="heart-rate", observations=(pulse.observed,), provenance=pulse.provenance)
+        return (Measured(reading.taken(at, by="gateway")),)
 
 
 class Session(Frames):
@@ -171,10 +179,9 @@ class Session(Frames):
         self._new = reading
         return *unfinished, Send(_ASK_PULSE), SetTimer("pulse", _PULSE_WAIT_S)
 
-    def pulse(self, pulse: Pulse) -> Events:
+    def pulse(self, pulse: Pulse, at: datetime) -> Events:
         if self._new is not None and pulse.rate:
-            observed = (*self._new.observations, Observation("pulse-rate", pulse.rate, "/min"))
-            self._new = replace(self._new, observations=observed)
+            self._new = replace(self._new, observations=(*self._new.observations, pulse.observed))
         return *self._done(), SetTimer("pulse", 0)
 
     def _done(self) -> Events:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gateway.drivers import Fault, Measured
+from gateway.drivers import Fault, Measured, Progress
 from gateway.drivers.and_bp_serial import Session, parse_payload, parse_rb
 from gateway.errors import DecodeError
 from gateway.model import Reading
@@ -107,3 +107,10 @@ def test_ten_digits_inside_a_torn_frame_are_no_payload() -> None:
     session.received(frame()[3:25], "", _AT)
     (event,) = session.timer("silence", _AT)
     assert isinstance(event, Fault)
+
+
+@pytest.mark.parametrize(("last", "said"), [(0x06, "command taken"), (0x15, "command refused")])
+def test_the_answer_to_a_command_of_somebody_else_is_for_the_screen(last: int, said: str) -> None:
+    session = Session()
+    session.received(bytes((0x16, 0x16, 0x01, 0x30, 0x30, last)), "", _AT)
+    assert session.timer("silence", _AT) == (Progress(said),)

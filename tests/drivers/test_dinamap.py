@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from gateway.drivers import Events, Measured, Send, SetTimer
-from gateway.drivers.dinamap import Pressure, Session, check_characters, parse_message
+from gateway.drivers.dinamap import Frames, Pressure, Session, check_characters, parse_message
 from gateway.errors import DecodeError
 from gateway.model import Reading
 
@@ -79,6 +79,12 @@ def test_a_new_result_waits_for_its_pulse_rate() -> None:
     (reading,) = readings(session.received(message(" RC1072") + b"\r", "", _AT))
     assert [str(o.value) for o in reading.observations] == ["124", "79", "93", "72"]
     assert (reading.taken_at, reading.time_source) == (_AT - timedelta(seconds=3), "gateway")
+
+
+def test_a_pulse_rate_for_itself_is_a_heart_rate_and_zero_is_none() -> None:
+    (reading,) = readings(Frames().received(message(" RC1072") + b"\r", "", _AT))
+    assert [(o.name, str(o.value)) for o in reading.observations] == [("pulse-rate", "72")]
+    assert readings(Frames().received(message(" RC1000") + b"\r", "", _AT)) == []
 
 
 def test_a_pulse_rate_that_does_not_come_does_not_cost_the_result() -> None:
