@@ -32,7 +32,8 @@ type  bytes
 modulo 128): ``EB 00 06 pleth bar``, 60/s; ``EB 01 flag pulse SpO2 index index``, 1/s, where flag 06 adds 128
 to the pulse rate, and the index has 7 bits a byte, low byte first.
 
-No value is 0 or 127 for SpO2, 0 or 255 for pulse rate, FFFF (v7), ``7F 00`` (hid) or 0 for the index.
+No value is 0 or 127 for SpO2, and anything beyond 100 %; 0 or 255 for pulse rate; FFFF (v7), ``7F 00`` (hid)
+or 0 for the index.
 
 Source: atbrask/CMS50Dplus and iphands (old); serial traffic of headrotor/art-sensors, and Contec's protocol
 V7.0 as three public programs have it (v7); icefest/pulseoxdl with its recorded transmissions (hid). Evidence:
@@ -47,7 +48,7 @@ from types import MappingProxyType
 
 from gateway.codecs.framing import Blocks
 
-_NO_SPO2, _NO_PULSE = {0, 0x7F}, {0, 0xFF}
+_NO_PULSE = {0, 0xFF}
 _NO_INDEX_V7, _NO_INDEX_HID = {0, 0xFFFF}, {0, 0x7F}
 _V7_LENGTHS = {
     **dict.fromkeys((0x01, 0x02, 0x03, 0x04, 0x05, 0x11, 0x15), 7),
@@ -223,7 +224,7 @@ def _sample(
     spo2: int, pulse: int, index: int | None, conditions: tuple[str, ...] = (), *, is_stored: bool = False
 ) -> Sample:
     return Sample(
-        None if spo2 in _NO_SPO2 else Decimal(spo2),
+        Decimal(spo2) if 0 < spo2 <= 100 else None,
         None if pulse in _NO_PULSE else Decimal(pulse),
         None if index is None else Decimal(index).scaleb(-2),
         conditions,

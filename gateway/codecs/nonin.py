@@ -25,9 +25,13 @@ second, 1/100 s, status (2), pulse rate (2), reserved, SpO2, later fields, sum o
 ``03``. Multi-byte fields are big-endian. Status: 0x0200 SmartPoint, 0x0100 no measurement, 0x0010 from
 memory, 0x0001 battery low.
 
+**Clock** (devices with DF13): ``02 72 00 03`` asks; ``02 F2 06``, then year less 2000, month, day, hour,
+minute and second, and ``03`` answers; ``02 72 06`` with the same six bytes and ``03`` sets.
+
 **ASCII**: ``SPO2=097 HR=072``, once a second; before it perhaps a time of day, behind it flags.
 
-No value is 127 for SpO2, 511 for pulse rate, dashes in ASCII.
+No value is 127 for SpO2, 511 for pulse rate, dashes in ASCII; and zeros, and a saturation beyond 100 %, which
+only a damaged frame without checksum can hold, are none either.
 
 Source: NoninPulseOx by M. Lewis (DF2 capture of a 9560, DF8, DF13), Onyx II 9560 OEM text, manuals of 8500,
 2500, 9600, 9847 and 4100 (ASCII); DF1 and DF7 after the OEM III specification, from memory.
@@ -35,6 +39,7 @@ Source: NoninPulseOx by M. Lewis (DF2 capture of a 9560, DF8, DF13), Onyx II 956
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,7 +48,8 @@ from gateway.codecs.checksum import sum8
 from gateway.codecs.framing import Blocks, unchecked
 from gateway.errors import DecodeError
 
-NO_SPO2, NO_PULSE = 127, 511
+ASK_CLOCK = bytes.fromhex("02 72 00 03")
+_NO_PULSE = {0, 511}
 
 _PACKET, _FRAME = 125, 5
 _FIRST = re.escape(bytes(range(0x81, 0x100, 2)))  # the status of a packet's first frame
@@ -53,6 +59,8 @@ _DF8_START = re.compile(rb"[\x80-\xff][\x00-\x7f]{3}")
 _DF2_START = re.compile(rb"\x01[%s].{3}\x01[%s]" % (_FIRST, _OTHER), re.DOTALL)
 _DF7_START = re.compile(rb"[%s].{4}[%s].{4}[%s]" % (_FIRST, _OTHER, _OTHER), re.DOTALL)
 _RECORD_START = re.compile(rb"\x00\x02\x00\x0d")
+_CLOCK_ANSWER = re.compile(rb"\x02\xf2\x06(.{6})\x03", re.DOTALL)
+_CLOCK_ANSWER_BEGUN = re.compile(rb"\x02(?:\xf2(?:\x06.{0,6})?)?\Z", re.DOTALL)
 _RECORD_FIELDS = 14
 _RECORD_LONGEST = 64
 
@@ -141,7 +149,7 @@ def parse_packet(packet: bytes) -> Sample:
         name for mask, bits, name in _PACKET_STATUS if any(status & mask == bits for status in statuses)
     )
     return Sample(
-        _spo2(value[8]),
+        _spo2(value[8] & 0x7F),
         _pulse((value[19] & 0x03) << 7 | value[20] & 0x7F),
         found + _set(value[7], _SECOND_STATUS),
     )
@@ -174,16 +182,45 @@ def parse_line(line: bytes) -> Sample:
     match = _LINE.fullmatch(line)
     if match is None:
         raise DecodeError("layout", "expected SPO2=nnn HR=nnn", offset=0)
-    spo2, pulse = (None if digits == b"---" else int(digits) for digits in match.groups())
-    return Sample(
-        None if spo2 is None else Decimal(spo2),
-        None if pulse is None else Decimal(pulse),
-    )
+    spo2, pulse = (0 if digits == b"---" else int(digits) for digits in match.groups())
+    return Sample(_spo2(spo2), _pulse(pulse))
 
 
 def line_start(line: bytes) -> int | None:
     """Where an ASCII reading begins that ends the line; None where there is none."""
     return next((match.start() for match in _LINE.finditer(line) if match.end() == len(line)), None)
+
+
+def set_clock(moment: datetime) -> bytes:
+    """The command that sets the clock to the fields of `moment`."""
+    fields = (moment.year % 100, moment.month, moment.day, moment.hour, moment.minute, moment.second)
+    return bytes((0x02, 0x72, 0x06, *fields, 0x03))
+
+
+@dataclass(slots=True)
+class ClockAnswers:
+    """Takes the answer to `ASK_CLOCK` out of whatever else the device sends."""
+
+    _held: bytes = b""
+
+    def feed(self, data: bytes) -> tuple[bytes, datetime | None]:
+        """The bytes that are no answer, and what the clock shows where one came."""
+        held = self._held + data
+        shown = None
+        if match := _CLOCK_ANSWER.search(held):
+            held = held[: match.start()] + held[match.end() :]
+            year, month, day, hour, minute, second = match[1]
+            with suppress(ValueError):
+                shown = datetime(2000 + year, month, day, hour, minute, second)  # noqa: DTZ001 - no zone
+        begun = _CLOCK_ANSWER_BEGUN.search(held)
+        kept = len(held) if begun is None else begun.start()
+        self._held = held[kept:]
+        return held[:kept], shown
+
+    def flush(self) -> bytes:
+        """What was held back as the possible beginning of an answer."""
+        left, self._held = self._held, b""
+        return left
 
 
 def df1_blocks() -> Blocks:
@@ -246,11 +283,11 @@ def _is_record(record: bytes) -> bool:
 
 
 def _spo2(value: int) -> Decimal | None:
-    return None if value & 0x7F == NO_SPO2 else Decimal(value & 0x7F)
+    return Decimal(value) if 0 < value <= 100 else None
 
 
 def _pulse(value: int) -> Decimal | None:
-    return None if value == NO_PULSE else Decimal(value)
+    return None if value in _NO_PULSE else Decimal(value)
 
 
 def _set(status: int, names: tuple[tuple[int, str], ...]) -> tuple[str, ...]:

@@ -6,9 +6,10 @@ trends::
     02/22/16 22:47:45 SN=0000056661 SPO2=098% BPM=097 PI=03.60% SPCO=--.-% DESAT=-- ALARM=0000 EXC=000800
     09/21/08 09:56:12 SpO2=097 SpCO=001 PR=069 PI=04.69 EXC=800:SET
 
-Month, day, two-digit year, and time of the device's own clock; then keys with values, which differ by model
-and are looked up, never counted. ``%`` may follow, and means nothing. Dashes are no value; in trend lines
-(the second form) zeros are none either.
+Month, day, two-digit year, and time of the device's own clock, which every line of the stream shows; then
+keys with values, which differ by model and are looked up, never counted. ``%`` may follow, and means nothing.
+Dashes are no value, nor are zeros of SpO2 and pulse rate; in trend lines (the second form) no zeros are.
+``SN`` is the oximeter's serial number.
 
 ==========  =============================================  ====================================
 EXC, bits   meaning                                        what becomes of the line
@@ -35,11 +36,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from gateway.drivers.contract import Driver, Events, Measured, SerialLink, Setting, TcpLink
+from gateway.drivers.contract import (
+    ClockRead,
+    Driver,
+    Events,
+    Measured,
+    SerialLink,
+    Setting,
+    TcpLink,
+    clock_setting,
+)
 from gateway.drivers.line_session import LineFrames
 from gateway.drivers.steadiness import OneFinger
 from gateway.errors import DecodeError
-from gateway.model import Observation, Reading, rejected
+from gateway.model import Device, Observation, Reading, rejected
 
 _LINE = re.compile(rb"(\d\d)/(\d\d)/(\d\d) (\d\d):(\d\d):(\d\d) (\S.*)")
 _START = re.compile(rb"\d\d/\d\d/\d\d \d\d:\d\d:\d\d ")
@@ -68,6 +78,7 @@ _KEYS = {  # as the two sorts of line print them
     "SpCO": ("spco", "%"),
 }
 _NEEDED = ("spo2", "pulse-rate")
+_SERIAL = re.compile(r"[0-9A-Za-z]+")
 _TREND_KEY = "PR"
 
 
@@ -106,12 +117,17 @@ def parse_line(line: bytes) -> Line:
     is_trend = _TREND_KEY in fields
     exceptions = _exceptions(*fields["EXC"])
     reading = _timed(_reading(fields, exceptions, is_trend), [int(part) for part in match.groups()[:6]])
-    return Line(replace(reading, provenance=line), exceptions, is_trend)
+    return Line(replace(reading, device=_device(fields), provenance=line), exceptions, is_trend)
 
 
 def _fields(text: str, *, offset: int) -> Iterator[tuple[str, tuple[str, int]]]:
     for match in re.finditer(r"([^\s=]+)=(\S*)", text):
         yield match[1], (match[2], offset + match.start(2))
+
+
+def _device(fields: Mapping[str, tuple[str, int]]) -> Device:
+    serial, _ = fields.get("SN", ("", 0))
+    return Device(serial=serial if _SERIAL.fullmatch(serial) else None)
 
 
 def _exceptions(text: str, offset: int) -> tuple[str, ...]:
@@ -146,7 +162,7 @@ def _observations(fields: Mapping[str, tuple[str, int]], is_trend: bool) -> Iter
         if not _NUMBER.fullmatch(text):
             raise DecodeError("value", f"{key} {text!r} is not a number", offset=offset)
         value = Decimal(text)
-        if value or not is_trend:
+        if value or not (is_trend or name in _NEEDED):
             yield Observation(name, value, unit)
 
 
@@ -180,12 +196,29 @@ class Frames(LineFrames):
 class Session(Frames):
     """The stream of one connection."""
 
-    def __init__(self, settle_s: str, repeat_s: str) -> None:
+    def __init__(self, settle_s: str, repeat_s: str, clock: str) -> None:
         super().__init__()
         repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
         self._finger = OneFinger(int(settle_s), repeat)
+        self._reads_clock = clock == "measure"
 
     def said(self, line: Line) -> Events:
+        return (*self._clock(line), *self._concluded(line))
+
+    def _clock(self, line: Line) -> Events:
+        """What the clock shows, of the first line that is of this moment."""
+        reading = line.reading
+        if (
+            not self._reads_clock
+            or line.is_trend
+            or reading.taken_at is None
+            or reading.time_source != "device"
+        ):
+            return ()
+        self._reads_clock = False
+        return (ClockRead(reading.taken_at),)
+
+    def _concluded(self, line: Line) -> Events:
         reading = line.reading
         if line.is_trend:
             return (Measured(reading),) if reading.status != "rejected" else ()
@@ -212,6 +245,7 @@ DRIVER = Driver(
         Setting(
             "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
         ),
+        clock_setting("measure", "off"),
     ),
     evidence="capture",
     session=Session,

@@ -18,6 +18,7 @@ These devices stream. One reading comes when the values have been valid and stea
 or when the device itself says that they are settled (SmartPoint); more of the same finger only when they
 change or after `repeat_s`: :class:`gateway.drivers.steadiness.OneFinger`. A DF13 record is a finished spot
 check: one reading each, acknowledged when stored, upon which the device deletes it; it repeats until then.
+Devices with DF13 have a clock, which is read or set where the configuration says so.
 
 Evidence: capture (DF2), one implementation (DF8, DF13), manuals (ASCII); DF1 and DF7 unconfirmed.
 """
@@ -28,9 +29,21 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from gateway.codecs.nonin import Sample
+from gateway.codecs.nonin import ASK_CLOCK, ClockAnswers, Sample, set_clock
 from gateway.codecs.nonin_stream import FORMATS, Heard, Hearing, explain
-from gateway.drivers.contract import Driver, Events, Fault, Measured, Send, SerialLink, Setting, TcpLink
+from gateway.drivers.contract import (
+    ClockRead,
+    ClockSet,
+    Driver,
+    Events,
+    Fault,
+    Measured,
+    Send,
+    SerialLink,
+    Setting,
+    TcpLink,
+    clock_setting,
+)
 from gateway.drivers.steadiness import OneFinger
 from gateway.model import Observation, Reading, rejected
 
@@ -99,22 +112,34 @@ class Frames:
 class Session:
     """The stream of one connection."""
 
-    def __init__(self, data_format: str, settle_s: str, repeat_s: str, select: str) -> None:
+    def __init__(self, data_format: str, settle_s: str, repeat_s: str, select: str, clock: str) -> None:
         self._command = select_format(data_format) if select == "yes" and data_format in _SELECTABLE else b""
         self._hearing = Hearing(FORMATS if data_format == "auto" else {data_format: FORMATS[data_format]})
         self._settle_s = int(settle_s)
         self._repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
         self._finger: OneFinger | None = None
         self._records: deque[bytes] = deque(maxlen=_RECORDS_REMEMBERED)
+        self._clock = clock
+        self._answers = ClockAnswers()
 
     def connected(self, at: datetime) -> Events:
-        return (Send(self._command),) if self._command else ()
+        commands = (self._command, b"" if self._clock == "off" else ASK_CLOCK)
+        return tuple(Send(command) for command in commands if command)
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
-        return self._all(self._hearing.feed(data), at)
+        if self._clock == "off":
+            return self._all(self._hearing.feed(data), at)
+        rest, shown = self._answers.feed(data)
+        return (*(self._shown(shown, at) if shown else ()), *self._all(self._hearing.feed(rest), at))
 
     def disconnected(self, at: datetime) -> Events:
-        return self._all(self._hearing.flush(), at)
+        left = self._all(self._hearing.feed(self._answers.flush()), at)
+        return (*left, *self._all(self._hearing.flush(), at))
+
+    def _shown(self, shown: datetime, at: datetime) -> Events:
+        if self._clock == "measure":
+            return (ClockRead(shown),)
+        return ClockRead(shown), Send(set_clock(at)), ClockSet()
 
     def _all(self, heard: tuple[Heard, ...], at: datetime) -> Events:
         return tuple(event for one in heard for event in self._events(one, at))
@@ -163,6 +188,7 @@ DRIVER = Driver(
             "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
         ),
         Setting("select", ("no", "yes"), "no", "set the device to data_format when it connects"),
+        clock_setting("off", "measure", "set"),
     ),
     evidence="capture",
     session=Session,

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from gateway.drivers import Measured
+from gateway.drivers import ClockRead, Measured
 from gateway.drivers.masimo_serial import Session, parse_line
 from gateway.errors import DecodeError
 
@@ -73,6 +73,31 @@ def test_a_line_that_does_not_hold_is_refused_by_name(text: str, code: str) -> N
 
 
 def test_a_steady_finger_is_one_reading() -> None:
-    session = Session(settle_s="3", repeat_s="never")
+    session = Session(settle_s="3", repeat_s="never", clock="measure")
     events = session.received(line("SPO2=098% BPM=097 EXC=000800\r\n") * 9, "", _AT)
     assert sum(isinstance(event, Measured) for event in events) == 1
+
+
+@pytest.mark.parametrize("values", ["SPO2=000% BPM=097", "SPO2=098% BPM=000"])
+def test_zeros_of_saturation_and_pulse_are_no_values_in_the_stream_either(values: str) -> None:
+    assert parse_line(line(f"{values} EXC=000800")).reading.status == "rejected"
+
+
+@pytest.mark.parametrize(("stated", "serial"), [("SN=0000056661", "0000056661"), ("SN=----------", None)])
+def test_the_line_says_which_oximeter_it_is(stated: str, serial: str | None) -> None:
+    reading = parse_line(f"02/22/16 22:47:45 {stated} SPO2=098% BPM=097 EXC=800".encode()).reading
+    assert reading.device.serial == serial
+
+
+def test_the_clock_is_read_once_from_a_line_of_this_moment() -> None:
+    session = Session(settle_s="3", repeat_s="never", clock="measure")
+    trend = b"09/21/08 09:56:12 SpO2=097 PR=069 PI=04.69 EXC=800:SET\r\n"
+    events = session.received(trend + line("SPO2=098% BPM=097 EXC=000800\r\n") * 2, "", _AT)
+    read = [event.shown for event in events if isinstance(event, ClockRead)]
+    assert read == [datetime(2016, 2, 22, 22, 47, 45)]  # noqa: DTZ001 - no zone is stated
+
+
+def test_the_clock_is_left_alone_where_the_configuration_says_so() -> None:
+    session = Session(settle_s="3", repeat_s="never", clock="off")
+    events = session.received(line("SPO2=098% BPM=097 EXC=000800\r\n") * 9, "", _AT)
+    assert not any(isinstance(event, ClockRead) for event in events)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gateway.codecs.checksum import sum8
 from gateway.codecs.nonin_stream import FORMATS
-from gateway.drivers import Conversation, Event, Events, Fault, Measured, Progress, Send
+from gateway.drivers import ClockRead, ClockSet, Conversation, Event, Events, Fault, Measured, Progress, Send
 from gateway.drivers.nonin_serial import DRIVER, Session, select_format
 from gateway.model import Reading
 
@@ -187,3 +187,43 @@ def test_a_device_is_set_to_a_format_only_where_that_is_asked_for() -> None:
     assert session(data_format="df8").connected(_AT) == ()
     assert session(data_format="df8", select="yes").connected(_AT) == (Send(select_format("df8")),)
     assert select_format("df13") == bytes.fromhex("02 70 02 02 0d 03")
+
+
+@pytest.mark.parametrize(
+    "stream",
+    [df8(0, 72) * 8, df8(98, 0) * 8, df8(101, 72) * 8, packet(0, 0) * 20, line(0, 0) * 8],
+    ids=["no spo2", "no pulse", "beyond 100 %", "packet", "line"],
+)
+def test_zeros_and_what_no_blood_can_hold_are_no_values(stream: bytes) -> None:
+    assert readings(played(stream)) == []
+
+
+_CLOCK_SHOWS = bytes.fromhex("02 F2 06 1A 03 02 09 0A 05 03")
+
+
+def test_the_clock_is_left_alone_unless_the_configuration_says_otherwise() -> None:
+    assert session().connected(_AT) == ()
+
+
+@pytest.mark.parametrize("size", [1, 3, 10, 64])
+def test_the_clock_is_read_among_records_however_its_answer_is_cut(size: int) -> None:
+    events = played(record() + _CLOCK_SHOWS + record(25), size=size, clock="measure")
+    assert [event.shown for event in events if isinstance(event, ClockRead)] == [
+        datetime(2026, 3, 2, 9, 10, 5)  # noqa: DTZ001 - no zone is stated
+    ]
+    assert len(readings(events)) == 2
+    assert not any(isinstance(event, Fault) for event in events)
+
+
+def test_the_clock_is_set_only_after_it_was_read() -> None:
+    talking = session(clock="set")
+    assert talking.connected(_AT) == (Send(bytes.fromhex("02 72 00 03")),)
+    read, said, was_set = talking.received(_CLOCK_SHOWS, "", _AT)
+    assert isinstance(read, ClockRead)
+    assert said == Send(bytes.fromhex("02 72 06 1A 03 02 0E 0A 00 03"))
+    assert isinstance(was_set, ClockSet)
+
+
+def test_a_clock_that_shows_no_time_is_not_read() -> None:
+    talking = session(clock="measure")
+    assert talking.received(bytes.fromhex("02 F2 06 00 00 00 00 00 00 03"), "", _AT) == ()
