@@ -134,6 +134,9 @@ class Blocks:
     tail : int
         Bytes of any value that may follow a frame without being garbage: a line end, a check character
         whose rule nobody knows.
+    explain : callable, optional
+        What is wrong with bytes that begin like a frame, have its length and fail its check; the first of a
+        run of garbage says why that is none.
     """
 
     starts: re.Pattern[bytes]
@@ -143,9 +146,11 @@ class Blocks:
     longest: int
     patience: int = 256
     tail: int = 0
+    explain: Callable[[bytes], DecodeError] | None = None
     _buffer: bytearray = field(default_factory=bytearray)
     _offset: int = 0
     _skipped: bytearray = field(default_factory=bytearray)
+    _why: DecodeError | None = None
     _tail_ends: int = 0
 
     def feed(self, data: bytes) -> tuple[Frame, ...]:
@@ -185,6 +190,8 @@ class Blocks:
                 self._tail_ends = self._offset + self.tail
                 at += length
             else:
+                if length > 0 and self.explain is not None and self._why is None:
+                    self._why = self.explain(window[:length]).moved(len(self._skipped))
                 yield from self._skip(at, at + 1)
                 at += 1
         del self._buffer[:at]
@@ -201,7 +208,8 @@ class Blocks:
     def _garbage(self) -> Iterator[Frame]:
         if self._skipped:
             run, self._skipped = bytes(self._skipped), bytearray()
+            why, self._why = self._why, None
             if self.tail and self._offset <= self._tail_ends:
                 return
             reason = f"{len(run)} bytes that are no frame; check the line settings if this goes on"
-            yield Frame(run, self._offset - len(run), DecodeError("sync", reason, offset=0))
+            yield Frame(run, self._offset - len(run), why or DecodeError("sync", reason, offset=0))

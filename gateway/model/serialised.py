@@ -31,7 +31,11 @@ def reading_json(reading: Reading) -> Json:
     read: seconds that it was ahead of the gateway's.
     """
     drift = reading.clock_drift
-    measured = {} if drift is None else {"clock_drift_s": f"{Decimal(drift // _MICROSECOND).scaleb(-6):f}"}
+    measured = (
+        {}
+        if drift is None
+        else {"clock_drift_s": f"{Decimal(drift // _MICROSECOND).scaleb(-6).normalize():f}"}
+    )
     return {
         "driver": reading.driver,
         "device": asdict(reading.device),

@@ -11,11 +11,12 @@ from gateway.cli import run_command
 Captured = pytest.CaptureFixture[str]
 
 
-def test_a_new_driver_passes_its_own_tests(tmp_path: Path, capsys: Captured):
-    assert run_command(["new-driver", "acme-scale", "--into", str(tmp_path)]) == 0
+@pytest.mark.parametrize("protocol", ["text", "binary"])
+def test_a_new_driver_passes_its_own_tests(protocol: str, tmp_path: Path, capsys: Captured):
+    assert run_command(["new-driver", "acme-scale", "--into", str(tmp_path), "--protocol", protocol]) == 0
     assert capsys.readouterr().out.splitlines()[:3] == [
         f"{tmp_path}/drivers/acme_scale.py",
-        f"{tmp_path}/tests/fixtures/acme-scale/weight.toml",
+        f"{tmp_path}/tests/fixtures/acme-scale/measurements.toml",
         f"{tmp_path}/tests/test_acme_scale.py",
     ]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
@@ -24,11 +25,15 @@ def test_a_new_driver_passes_its_own_tests(tmp_path: Path, capsys: Captured):
     assert run_command(["check", str(tmp_path), "--drivers", str(tmp_path / "drivers")]) == 0
 
 
-def test_a_new_driver_is_written_as_the_projects_own_are(tmp_path: Path, capsys: Captured):
-    run_command(["new-driver", "acme-scale", "--into", str(tmp_path)])
+@pytest.mark.parametrize("protocol", ["text", "binary"])
+def test_a_new_driver_is_written_as_the_projects_own_are(protocol: str, tmp_path: Path, capsys: Captured):
+    run_command(["new-driver", "acme-scale", "--into", str(tmp_path), "--protocol", protocol])
     configuration = str(Path(__file__).parents[2] / "pyproject.toml")
-    command = [sys.executable, "-m", "ruff", "format", "--check", "--config", configuration, str(tmp_path)]
-    assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+    ruff = [sys.executable, "-m", "ruff"]
+    ours = ["--config", configuration, str(tmp_path / "drivers")]
+    for command in (["format", "--check"], ["check", "--extend-ignore", "ARG002,INP001"]):
+        done = subprocess.run([*ruff, *command, *ours], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout
 
 
 def test_nothing_that_is_there_is_written_over(tmp_path: Path, capsys: Captured):

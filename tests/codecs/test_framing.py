@@ -38,6 +38,27 @@ def triples() -> Blocks:
     )
 
 
+def test_a_frame_that_fails_its_check_says_why():
+    """``A`` and a digit that is to be 7."""
+    blocks = Blocks(
+        re.compile(rb"A"),
+        lookahead=1,
+        length=lambda window: 2 if len(window) > 1 else 0,
+        check=lambda frame: frame == b"A7",
+        longest=2,
+        explain=lambda frame: DecodeError("digit", f"{frame[1:]!r}, not 7", offset=1),
+    )
+    frames = (*blocks.feed(b"..A8.A9A7"), *blocks.feed(b"..A7"))
+    assert [(frame.content, frame.offset) for frame in frames if frame.error is None] == [
+        (b"A7", 7),
+        (b"A7", 11),
+    ]
+    assert [str(frame.error) for frame in frames if frame.error] == [
+        "digit: b'8', not 7, at byte 3",
+        "sync: 2 bytes that are no frame; check the line settings if this goes on, at byte 0",
+    ]
+
+
 def test_checksums() -> None:
     assert (xor8(b""), xor8(b"T,0042,36.8,C,E"), sum8(b"\xff\x02")) == (0, 0x47, 1)
 

@@ -27,7 +27,7 @@ NOT_RUN_HERE = {
     "sudo": "changes the machine",
     "apt": "changes the machine",
 }
-KEEPS_RUNNING = ("gateway run", "gateway hl7 listen")
+KEEPS_RUNNING = ("gateway run", "gateway hl7 listen", "gateway simulate")
 PORTS = ("2575", "2576", "2577")
 
 _FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -145,6 +145,7 @@ def _running(shown: Shown, folder: Path) -> Iterator[None]:
         process.wait()
 
 
+@pytest.mark.timeout(600)  # the tutorial runs a driver's whole conformance kit, several times over
 @pytest.mark.parametrize("page", [page for page in PAGES if _shows_commands(page)], ids=_name)
 def test_every_command_of_a_page_does_what_the_page_shows(page: Path, tmp_path: Path):
     _workspace(tmp_path)
