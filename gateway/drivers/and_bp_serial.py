@@ -26,13 +26,13 @@ The makers' tables were not seen. Evidence: one implementation.
 import re
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from gateway.codecs.framing import Blocks, Frame
 from gateway.drivers.block_session import BlockFrames, length_between
 from gateway.drivers.contract import Driver, Events, Fault, Measured, Progress, SerialLink, TcpLink
+from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
 from gateway.errors import DecodeError
-from gateway.model import Device, Observation, Reading, rejected
+from gateway.model import Device, Reading, rejected
 
 _SEPARATOR = b"\x1e"
 _LONGEST = 160
@@ -43,13 +43,7 @@ _PAYLOADS = re.compile(rb"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{10}(?:\s+|\Z))+\Z")
 _ACKNOWLEDGED = re.compile(rb"\x16\x16\x01[^\x02]{2}([\x06\x15])")
 _STX, _ETX = b"\x02", b"\x03"
 _TAIL = 3  # behind ETX: a check character, CR, LF
-_FIELDS = {
-    b"S": ("systolic", "mm[Hg]"),
-    b"D": ("diastolic", "mm[Hg]"),
-    b"M": ("mean-arterial-pressure", "mm[Hg]"),
-    b"P": ("pulse-rate", "/min"),
-}
-_NEEDED = ("systolic", "diastolic")
+_FIELDS = {b"S": "systolic", b"D": "diastolic", b"M": "mean-arterial-pressure", b"P": "pulse-rate"}
 _ERRORS = {
     "E11": "no pressure at the start",
     "E12": "pressure not reached in time",
@@ -91,29 +85,22 @@ def parse_rb(frame: bytes) -> Reading:
 def _rb_reading(code: str, by_letter: dict[bytes, tuple[bytes, int]]) -> Reading:
     if code != "E00":
         return rejected("blood-pressure", f"{code}: {_ERRORS.get(code, 'error of the cuff')}")
-    observations = []
-    for letter, (name, unit) in _FIELDS.items():
+    values = {}
+    for letter, name in _FIELDS.items():
         text, offset = by_letter.get(letter, (b"0", 0))
         text = text if text.strip() else b"0"
         if not _NUMBER.fullmatch(text):
             raise DecodeError("value", f"{name} is no number of 3 characters", offset=offset)
-        if value := int(text):
-            observations.append(Observation(name, Decimal(value), unit))
-        elif name in _NEEDED:
-            return rejected("blood-pressure", f"no {name}")
-    return Reading(kind="blood-pressure", observations=tuple(observations))
+        values[name] = int(text)
+    return blood_pressure(values)
 
 
 def _at_its_time(reading: Reading, stated: bytes) -> Reading:
     match = _TIME.match(stated)
     if match is None:
         return reading.noted("the cuff states no time")
-    year, month, day, hour, minute, second = (int(part or 0) for part in match.groups())
-    when = (2000 + year, month, day, hour, minute, second)
-    try:
-        return reading.taken(datetime(*when), by="device")  # noqa: DTZ001 - no zone is stated
-    except ValueError:
-        return reading.noted("the clock of the cuff shows no date and time")
+    year, *rest = (int(part or 0) for part in match.groups())
+    return at_stated_time(reading, 2000 + year, *rest)
 
 
 def parse_payload(digits: bytes) -> Reading:
@@ -121,17 +108,13 @@ def parse_payload(digits: bytes) -> Reading:
     first, difference, diastolic, pulse, mean = bytes.fromhex(digits.decode("ascii"))
     if first != 0x80:
         return rejected("blood-pressure", f"error 0x{first:02X} of the cuff")
-    if not diastolic or not difference:
-        return rejected("blood-pressure", "no systolic or no diastolic")
-    values = (
-        ("systolic", difference + diastolic, "mm[Hg]"),
-        ("diastolic", diastolic, "mm[Hg]"),
-        ("mean-arterial-pressure", mean, "mm[Hg]"),
-        ("pulse-rate", pulse, "/min"),
-    )
-    return Reading(
-        kind="blood-pressure",
-        observations=tuple(Observation(name, Decimal(value), unit) for name, value, unit in values if value),
+    return blood_pressure(
+        {
+            "systolic": difference and difference + diastolic,
+            "diastolic": diastolic,
+            "mean-arterial-pressure": mean,
+            "pulse-rate": pulse,
+        }
     )
 
 
@@ -178,7 +161,7 @@ DRIVER = Driver(
     vendor="A&D",
     models=("TM-2655P", "TM-2657P", "UA-767PC"),
     kind="blood-pressure-monitor",
-    emits={name: (unit,) for name, unit in _FIELDS.values()},
+    emits={name: (unit,) for name, unit in UNITS.items()},
     links=(SerialLink(baudrate=2400), SerialLink(baudrate=9600), TcpLink()),
     evidence="one-implementation",
     specials=(*_ERRORS, "blanks", "first pair other than 80"),

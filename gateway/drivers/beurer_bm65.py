@@ -31,7 +31,6 @@ import re
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
 from gateway.codecs.framing import Blocks, Frame
 from gateway.drivers.block_session import BlockFrames
@@ -48,15 +47,16 @@ from gateway.drivers.contract import (
     SetTimer,
     TcpLink,
 )
+from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
 from gateway.errors import DecodeError
-from gateway.model import Device, Observation, Reading, rejected
+from gateway.model import Device, Reading
 
 _ASK_PRESENCE, _ASK_NAME, _ASK_COUNT, _ASK_RECORD = b"\xaa", b"\xa4", b"\xa2", b"\xa3"
 _RECORD_MARK, _PRESENT = 0xAC, 0x55
 _RECORD_SIZE, _NAME_SIZE = 9, 32
 _OFFSET_MMHG = 25
 _LATEST = (12, 31, 23, 59, 99)  # month, day, hour, minute, year less 2000
-_NAMES = (("systolic", "mm[Hg]"), ("diastolic", "mm[Hg]"), ("pulse-rate", "/min"))
+_NAMES = ("systolic", "diastolic", "pulse-rate")
 _ANSWER_S, _AGAIN_S, _TRIES = 1.0, 60.0, 3
 _RECORDS_REMEMBERED = 512
 
@@ -77,29 +77,17 @@ def parse_record(record: bytes) -> Reading:
     for at, (value, latest) in enumerate(zip(when, _LATEST, strict=True), start=4):
         if value > latest:
             raise DecodeError("value", f"{value} in the date or time", offset=at)
-    if not raw_systolic or not raw_diastolic:
-        reading = rejected("blood-pressure", "no systolic or no diastolic")
-    elif raw_systolic <= raw_diastolic:
+    if raw_systolic and raw_systolic <= raw_diastolic:
         raise DecodeError("value", "systolic is not above diastolic", offset=1)
-    else:
-        values = (raw_systolic + _OFFSET_MMHG, raw_diastolic + _OFFSET_MMHG, pulse)
-        reading = Reading(
-            kind="blood-pressure",
-            observations=tuple(
-                Observation(name, Decimal(value), unit)
-                for (name, unit), value in zip(_NAMES, values, strict=True)
-                if value
-            ),
-        )
-    return _timed(reading.noted("from the memory of the cuff"), *when)
-
-
-def _timed(reading: Reading, month: int, day: int, hour: int, minute: int, year: int) -> Reading:
-    try:
-        taken_at = datetime(2000 + year, month, day, hour, minute)  # noqa: DTZ001 - no zone is stated
-    except ValueError:
-        return reading.noted("the clock of the cuff shows no date and time")
-    return reading.taken(taken_at, by="device")
+    reading = blood_pressure(
+        {
+            "systolic": raw_systolic and raw_systolic + _OFFSET_MMHG,
+            "diastolic": raw_diastolic and raw_diastolic + _OFFSET_MMHG,
+            "pulse-rate": pulse,
+        }
+    )
+    month, day, hour, minute, year = when
+    return at_stated_time(reading.noted("from the memory of the cuff"), 2000 + year, month, day, hour, minute)
 
 
 class Frames(BlockFrames):
@@ -261,7 +249,7 @@ DRIVER = Driver(
     vendor="Beurer",
     models=("BM65",),
     kind="blood-pressure-monitor",
-    emits={name: (unit,) for name, unit in _NAMES},
+    emits={name: (UNITS[name],) for name in _NAMES},
     links=(SerialLink(baudrate=4800), TcpLink()),
     evidence="one-implementation",
     session=Session,

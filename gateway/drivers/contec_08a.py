@@ -37,11 +37,11 @@ every captured byte. Evidence: capture.
 from collections import deque
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from gateway.drivers.contract import Close, Driver, Events, Fault, Measured, Progress, Send, UsbLink
+from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
 from gateway.errors import DecodeError
-from gateway.model import Observation, Reading, rejected
+from gateway.model import Reading
 
 _GREETINGS = (bytes.fromhex("40 8F FF FE FD FC"), bytes.fromhex("42 8F FF FE FD FC"))
 _ASK_ALL_USERS = bytes.fromhex("43 41 01 07 02 00")
@@ -50,11 +50,7 @@ _CONTEC_08A, _ACCEPTED = 0x41, 1
 _SIZE, _REPORT_SIZE = 14, 64
 _RECORD_HEADS = ((0, range(1, 8)), (8, range(9, 14)))
 _LEADER_HEADS = ((2, range(3, 10)), (10, range(11, 14)))
-_VALUES = (
-    ("diastolic", 3, "mm[Hg]"),
-    ("mean-arterial-pressure", 5, "mm[Hg]"),
-    ("pulse-rate", 4, "/min"),
-)
+_VALUES = (("diastolic", 3), ("mean-arterial-pressure", 5), ("pulse-rate", 4))
 _RECORDS_REMEMBERED = 512
 
 
@@ -86,23 +82,9 @@ def parse_record(report: bytes) -> Reading:
         It is no record.
     """
     record = unpack(report, _RECORD_HEADS)
-    systolic = int.from_bytes(record[1:3], "big")
-    if not systolic or not record[3]:
-        reading = rejected("blood-pressure", "no systolic or no diastolic")
-    else:
-        values = [("systolic", systolic, "mm[Hg]"), *((name, record[at], unit) for name, at, unit in _VALUES)]
-        reading = Reading(
-            kind="blood-pressure",
-            observations=tuple(
-                Observation(name, Decimal(value), unit) for name, value, unit in values if value
-            ),
-            notes=("from the memory of the cuff",),
-        )
-    try:
-        taken_at = datetime(2000 + record[6], record[7], *record[9:12])  # noqa: DTZ001 - no zone is stated
-    except ValueError:
-        return reading.noted("the clock of the cuff shows no date and time")
-    return reading.taken(taken_at, by="device")
+    values = {"systolic": int.from_bytes(record[1:3], "big"), **{name: record[at] for name, at in _VALUES}}
+    reading = blood_pressure(values).noted("from the memory of the cuff")
+    return at_stated_time(reading, 2000 + record[6], record[7], *record[9:12])
 
 
 class Session:
@@ -162,7 +144,7 @@ DRIVER = Driver(
     vendor="Contec",
     models=("08A", "08C", "ABPM50"),
     kind="blood-pressure-monitor",
-    emits={"systolic": ("mm[Hg]",), **{name: (unit,) for name, _, unit in _VALUES}},
+    emits={name: (unit,) for name, unit in UNITS.items()},
     links=(UsbLink(vendor=0x0483, product=0x5750),),
     evidence="capture",
     specials=("refused",),

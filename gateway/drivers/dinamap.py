@@ -34,6 +34,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from gateway.drivers.contract import Driver, Events, Measured, Progress, Send, SerialLink, SetTimer, TcpLink
+from gateway.drivers.cuff_results import UNITS, blood_pressure
 from gateway.drivers.line_session import LineFrames
 from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
@@ -99,17 +100,7 @@ def _reading(match: re.Match[bytes]) -> Reading | None:
         return rejected("blood-pressure", f"status {status}: error of the monitor")
     if status != _VALID:
         return None
-    pressures = [_digits(match, group) for group in (3, 4, 5)]
-    if not all(pressures[:2]):
-        return rejected("blood-pressure", "no systolic or no diastolic")
-    return Reading(
-        kind="blood-pressure",
-        observations=tuple(
-            Observation(name, Decimal(value), "mm[Hg]")
-            for name, value in zip(_NAMES, pressures, strict=True)
-            if value
-        ),
-    )
+    return blood_pressure({name: _digits(match, group) for group, name in enumerate(_NAMES, start=3)})
 
 
 def _digits(match: re.Match[bytes], group: int) -> int:
@@ -194,7 +185,7 @@ DRIVER = Driver(
     vendor="GE",
     models=("Dinamap PRO", "Dinamap ProCare", "Dinamap Compact", "Carescape V100"),
     kind="blood-pressure-monitor",
-    emits={**dict.fromkeys(_NAMES, ("mm[Hg]",)), "pulse-rate": ("/min",)},
+    emits={name: (unit,) for name, unit in UNITS.items()},
     links=(SerialLink(baudrate=9600), TcpLink()),
     evidence="one-implementation",
     specials=("status above 2", "no result"),

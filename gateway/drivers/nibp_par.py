@@ -26,14 +26,14 @@ them); the makers' manuals were not seen. Evidence: one implementation.
 import re
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from gateway.codecs.checksum import sum8
 from gateway.codecs.framing import Blocks, Frame
 from gateway.drivers.block_session import BlockFrames, length_between
 from gateway.drivers.contract import Driver, Events, Measured, Progress, Send, SerialLink, SetTimer, TcpLink
+from gateway.drivers.cuff_results import UNITS, blood_pressure
 from gateway.errors import DecodeError
-from gateway.model import Observation, Reading, rejected
+from gateway.model import Reading, rejected
 
 _STX, _ETX = b"\x02", b"\x03"
 _ASK_STATUS = b"\x0218;;DF\x03"
@@ -46,7 +46,7 @@ _STATUS = re.compile(
     r"R(?P<pulse>...)(?:;.*)?"
 )
 _CHECK = re.compile(r";([0-9A-F]{2})$")
-_NUMBER, _NO_VALUE = re.compile(r"\d{3}"), re.compile(r"[- ]{3}|0{3}")
+_NUMBER, _NO_VALUE = re.compile(r"\d{3}"), re.compile(r"[- ]{3}")
 _MEASURING = "3"
 _NO_ERROR = "00"
 _ERRORS = {
@@ -59,13 +59,12 @@ _ERRORS = {
     "14": "leak found by the leakage test",
     "15": "system error",
 }
-_VALUES = (
-    ("systolic", "systolic", "mm[Hg]"),
-    ("diastolic", "diastolic", "mm[Hg]"),
-    ("mean", "mean-arterial-pressure", "mm[Hg]"),
-    ("pulse", "pulse-rate", "/min"),
-)
-_NEEDED = ("systolic", "diastolic")
+_NAMES = {
+    "systolic": "systolic",
+    "diastolic": "diastolic",
+    "mean": "mean-arterial-pressure",
+    "pulse": "pulse-rate",
+}
 
 
 def parse_status(text: str) -> Reading | None:
@@ -93,17 +92,13 @@ def parse_status(text: str) -> Reading | None:
 
 
 def _result(status: re.Match[str]) -> Reading:
-    observations = []
-    for group, name, unit in _VALUES:
+    values = {}
+    for group, name in _NAMES.items():
         text = status[group]
-        if _NO_VALUE.fullmatch(text):
-            if name in _NEEDED:
-                return rejected("blood-pressure", f"no {name}")
-        elif _NUMBER.fullmatch(text):
-            observations.append(Observation(name, Decimal(int(text)), unit))
-        else:
+        if not (_NUMBER.fullmatch(text) or _NO_VALUE.fullmatch(text)):
             raise DecodeError("value", f"{name} is {text!r}", offset=status.start(group))
-    return Reading(kind="blood-pressure", observations=tuple(observations))
+        values[name] = int(text) if _NUMBER.fullmatch(text) else 0
+    return blood_pressure(values)
 
 
 class Frames(BlockFrames):
@@ -175,7 +170,7 @@ DRIVER = Driver(
     vendor="PAR",
     models=("NIBP2010", "NIBP2020", "UN300C", "N6"),
     kind="blood-pressure-monitor",
-    emits={name: (unit,) for _, name, unit in _VALUES},
+    emits={name: (unit,) for name, unit in UNITS.items()},
     links=(SerialLink(baudrate=4800), TcpLink()),
     evidence="one-implementation",
     specials=(*_ERRORS.values(), "zeros", "dashes"),

@@ -42,11 +42,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
-from typing import Literal
 
 from gateway.codecs.framing import Blocks, Frame
 from gateway.drivers.block_session import BlockFrames, length_between
 from gateway.drivers.contract import Driver, Events, Measured, SerialLink, TcpLink
+from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
 from gateway.errors import DecodeError
 from gateway.model import Device, Observation, Reading, rejected
 
@@ -72,15 +72,14 @@ _GL_310 = re.compile(
 )
 _OTHER_FORMATS = re.compile(rb"\s*(?:MMBP203N|ID)")
 
-_PRESSURES = (
-    ("systolic", "systolic", "mm[Hg]"),
-    ("diastolic", "diastolic", "mm[Hg]"),
-    ("mean", "mean-arterial-pressure", "mm[Hg]"),
-    ("pulse", "pulse-rate", "/min"),
-)
-_SIZES = (("weight", "weight", "kg"), ("height", "height", "cm"), ("bmi", "bmi", "kg/m2"))
-_NEEDED = ("systolic", "diastolic", "weight")
-_NUMBER = re.compile(r" *\d{1,3}(?:\.\d{1,2})? *")
+_PRESSURES = {
+    "systolic": "systolic",
+    "diastolic": "diastolic",
+    "mean": "mean-arterial-pressure",
+    "pulse": "pulse-rate",
+}
+_SIZES = {"weight": "kg", "height": "cm", "bmi": "kg/m2"}
+_WHOLE, _DECIMAL = re.compile(r" *\d{1,3} *"), re.compile(r" *\d{1,3}(?:\.\d{1,2})? *")
 _NO_VALUE = re.compile(r"[ -]*")
 _CENTURY = "20"
 _NO_ID = re.compile(r"[ 0]*|9*")
@@ -103,26 +102,19 @@ def parse_text(text: str) -> Reading:
 
 
 def _cuff(match: Match, device: Device) -> Reading:
-    reading = replace(_observed("blood-pressure", match, _PRESSURES), device=device)
-    subject = match["id"].strip()
-    reading = replace(reading, subject=None if _NO_ID.fullmatch(subject) else subject)
-    moment = _moment(match.groupdict())
-    if moment is None:
-        return reading.noted("the clock of the cuff shows no date and time")
-    return reading.taken(moment, by="device")
-
-
-def _moment(parts: Mapping[str, str | None]) -> datetime | None:
-    year = parts["year"] or ""
-    month, day, hour, minute, second = (
-        int(parts.get(part) or 0) for part in ("month", "day", "hour", "minute", "second")
+    parts = match.groupdict()
+    measured = blood_pressure(
+        {name: int(_number(match, group, _WHOLE)) for group, name in _PRESSURES.items() if group in parts}
     )
-    if year[:-2] not in {"", _CENTURY}:
-        return None
-    try:
-        return datetime(int(_CENTURY + year[-2:]), month, day, hour, minute, second)  # noqa: DTZ001 - no zone is stated
-    except ValueError:
-        return None
+    subject = match["id"].strip()
+    reading = replace(measured, device=device, subject=None if _NO_ID.fullmatch(subject) else subject)
+    century, year = parts["year"][:-2] or _CENTURY, parts["year"][-2:]
+    month, day, hour, minute, second = (
+        int(parts.get(part, 0)) for part in ("month", "day", "hour", "minute", "second")
+    )
+    return at_stated_time(
+        reading, int(century + year) if century == _CENTURY else 0, month, day, hour, minute, second
+    )
 
 
 def _hbp_9030(match: Match) -> Reading:
@@ -145,7 +137,11 @@ def _bp_500(match: Match) -> Reading:
 
 
 def _gl_310(match: Match) -> Reading:
-    return replace(_observed("weight", match, _SIZES), device=Device(vendor="G-Tech", model="GL-310"))
+    sizes = [(name, _number(match, name, _DECIMAL), unit) for name, unit in _SIZES.items()]
+    observations = tuple(Observation(*size) for size in sizes if size[1])
+    weighed = Reading(kind="weight", observations=observations)
+    reading = weighed if weighed.value("weight") else rejected("weight", "no weight")
+    return replace(reading, device=Device(vendor="G-Tech", model="GL-310"))
 
 
 _FORMATS: Mapping[re.Pattern[str], Callable[[Match], Reading]] = {
@@ -156,20 +152,14 @@ _FORMATS: Mapping[re.Pattern[str], Callable[[Match], Reading]] = {
 }
 
 
-def _observed(
-    kind: Literal["blood-pressure", "weight"], match: Match, wanted: tuple[tuple[str, str, str], ...]
-) -> Reading:
-    observations = []
-    for group, name, unit in wanted:
-        text = match.groupdict().get(group) or ""
-        if not (_NO_VALUE.fullmatch(text) or _NUMBER.fullmatch(text)):
-            raise DecodeError("value", f"{name} is {text!r}", offset=match.start(group))
-        value = Decimal(text.strip()) if _NUMBER.fullmatch(text) else None
-        if value:
-            observations.append(Observation(name, value, unit))
-        elif name in _NEEDED:
-            return rejected(kind, f"no {name}")
-    return Reading(kind=kind, observations=tuple(observations))
+def _number(match: Match, group: str, pattern: re.Pattern[str]) -> Decimal:
+    """Blanks and dashes are none, as zeros are."""
+    text = match[group]
+    if _NO_VALUE.fullmatch(text):
+        return Decimal(0)
+    if not pattern.fullmatch(text):
+        raise DecodeError("value", f"{group} is {text!r}", offset=match.start(group))
+    return Decimal(text.strip())
 
 
 def _length(data: bytes) -> int:
@@ -206,7 +196,7 @@ DRIVER = Driver(
     vendor="",
     models=("Omron HBP-9020", "Omron HBP-9030", "Omron HBP-9031C", "Terumo BP-500", "G-Tech GL-310"),
     kind="blood-pressure-monitor",
-    emits={name: (unit,) for _, name, unit in (*_PRESSURES, *_SIZES)},
+    emits={name: (unit,) for name, unit in {**UNITS, **_SIZES}.items()},
     links=(SerialLink(baudrate=9600), SerialLink(baudrate=2400), TcpLink()),
     evidence="capture",
     specials=("error of an HBP-9030", "blanks", "zeros"),

@@ -24,6 +24,7 @@ _NOT_DRIVERS = {
     "clock",
     "contract",
     "conversation",
+    "cuff_results",
     "gatt_session",
     "gatt_users",
     "gdt_forms",

@@ -28,7 +28,6 @@ monitor. CT40 and 247 speak another dialect. Evidence: manual.
 import re
 from dataclasses import dataclass, replace
 from datetime import datetime
-from decimal import Decimal
 
 from gateway.codecs.checksum import sum8
 from gateway.codecs.framing import Blocks, Frame
@@ -44,8 +43,9 @@ from gateway.drivers.contract import (
     SetTimer,
     TcpLink,
 )
+from gateway.drivers.cuff_results import UNITS, blood_pressure
 from gateway.errors import DecodeError
-from gateway.model import Observation, Reading, rejected
+from gateway.model import Reading, rejected
 
 _ASK_PRESSURE = bytes.fromhex("3A 79 05 00 48")
 _ASK_RESULT = bytes.fromhex("3A 79 03 00 4A")
@@ -80,10 +80,10 @@ _ERRORS = {
     99: "calibration data damaged",
 }
 _VALUES = (
-    ("systolic", 2, 2, "mm[Hg]"),
-    ("diastolic", 4, 2, "mm[Hg]"),
-    ("mean-arterial-pressure", 18, 2, "mm[Hg]"),
-    ("pulse-rate", 16, 1, "/min"),
+    ("systolic", 2, 2),
+    ("diastolic", 4, 2),
+    ("mean-arterial-pressure", 18, 2),
+    ("pulse-rate", 16, 1),
 )
 _ERROR_AT = 20
 
@@ -92,16 +92,8 @@ def parse_result(frame: bytes) -> Reading:
     """The reading in a reply of 24 bytes whose checksum holds."""
     if code := frame[_ERROR_AT]:
         return rejected("blood-pressure", f"error {code}: {_ERRORS.get(code, 'unknown to this driver')}")
-    values = {
-        name: (int.from_bytes(frame[at : at + size], "little"), unit) for name, at, size, unit in _VALUES
-    }
-    if not values["systolic"][0] or not values["diastolic"][0]:
-        return rejected("blood-pressure", "no systolic or no diastolic")
-    return Reading(
-        kind="blood-pressure",
-        observations=tuple(
-            Observation(name, Decimal(value), unit) for name, (value, unit) in values.items() if value
-        ),
+    return blood_pressure(
+        {name: int.from_bytes(frame[at : at + size], "little") for name, at, size in _VALUES}
     )
 
 
@@ -214,7 +206,7 @@ DRIVER = Driver(
     vendor="SunTech",
     models=("Advantage OEM", "Advantage LX", "Advantage A+"),
     kind="blood-pressure-monitor",
-    emits={name: (unit,) for name, _, _, unit in _VALUES},
+    emits={name: (unit,) for name, unit in UNITS.items()},
     links=(SerialLink(baudrate=9600), TcpLink()),
     evidence="manual",
     specials=(*_ERRORS.values(), "no cuff pressure"),

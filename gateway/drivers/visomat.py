@@ -26,13 +26,13 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from gateway.codecs.framing import Blocks, Frame
 from gateway.drivers.block_session import BlockFrames, length_between
 from gateway.drivers.contract import Driver, Events, Measured, Progress, Send, SetTimer, UsbLink
+from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
 from gateway.errors import DecodeError
-from gateway.model import Observation, Reading, rejected
+from gateway.model import Reading
 
 _STX, _ETX = b"\x02", b"\x03"
 _ASK_MEMORY = b"\x02R00\x03"
@@ -44,7 +44,7 @@ _USER = re.compile(rb"M(\d)(\d\d)")
 _RECORD = re.compile(rb"(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d)(\d{3})(\d{3})(\d{3})")
 _FILLER = re.compile(rb"\d")
 _NEVER_SET = 40
-_NAMES = (("systolic", "mm[Hg]"), ("diastolic", "mm[Hg]"), ("pulse-rate", "/min"))
+_NAMES = ("systolic", "diastolic", "pulse-rate")
 _RECORDS_REMEMBERED = 1024
 
 
@@ -83,25 +83,11 @@ def _expected(pattern: re.Pattern[bytes], packet: bytes, at: int) -> re.Match[by
 
 def _reading(record: re.Match[bytes], user: str) -> Reading:
     year, month, day, hour, minute, flag, *measured = (int(part) for part in record.groups())
-    observations = tuple(
-        Observation(name, Decimal(value), unit)
-        for (name, unit), value in zip(_NAMES, measured, strict=True)
-        if value
-    )
-    if not all(measured[:2]):
-        reading = rejected("blood-pressure", "no systolic or no diastolic")
-    else:
-        reading = Reading(kind="blood-pressure", observations=observations)
-    reading = replace(reading, provenance=record[0]).noted(f"from the memory of the cuff, user {user}")
+    reading = replace(blood_pressure(dict(zip(_NAMES, measured, strict=True))), provenance=record[0])
+    reading = reading.noted(f"from the memory of the cuff, user {user}")
     if flag:
         reading = reading.noted(f"flag {flag}, of unknown meaning")
-    try:
-        taken_at = datetime(2000 + year, month, day, hour, minute)  # noqa: DTZ001 - no zone is stated
-    except ValueError:
-        taken_at = None
-    if taken_at is None or year >= _NEVER_SET:
-        return reading.noted("the clock of the cuff was never set")
-    return reading.taken(taken_at, by="device")
+    return at_stated_time(reading, 2000 + year if year < _NEVER_SET else 0, month, day, hour, minute)
 
 
 class Frames(BlockFrames):
@@ -158,7 +144,7 @@ DRIVER = Driver(
     vendor="Visomat",
     models=("Double Comfort",),
     kind="blood-pressure-monitor",
-    emits={name: (unit,) for name, unit in _NAMES},
+    emits={name: (UNITS[name],) for name in _NAMES},
     links=(UsbLink(vendor=0x1247, product=0x00F8, interface_class=_CDC_DATA),),
     evidence="capture",
     session=Session,

@@ -27,7 +27,7 @@ def lines(keep_tail: bool = False) -> Lines:
     return Lines(b"\r\n", longest=8, keep_tail=keep_tail)
 
 
-def triples() -> Blocks:
+def triples(tail: int = 0) -> Blocks:
     return Blocks(
         starts=re.compile(rb"\x7e[^\x7e]", re.DOTALL),
         lookahead=2,
@@ -35,6 +35,7 @@ def triples() -> Blocks:
         check=lambda f: f[2] == sum8(f[:2]),
         longest=3,
         patience=16,
+        tail=tail,
     )
 
 
@@ -117,6 +118,20 @@ def test_a_block_is_found_behind_garbage_that_is_reported_as_one_run() -> None:
     assert good == Frame(b"\x7e\x05\x83", 4)
 
 
+@pytest.mark.parametrize("behind", [b"", b"?", b"\r\n", b"\x7e"])
+def test_a_tail_behind_a_block_is_passed_over_and_more_is_garbage(behind: bytes) -> None:
+    cutter, good = triples(tail=2), b"\x7e\x05\x83"
+    frames = [*cutter.feed(good + behind + good + behind), *cutter.flush()]
+    assert [frame.content for frame in frames] == [good, good]
+    *_, garbage = (*cutter.feed(good + b"???" + good),)[:-1]
+    assert garbage.content == b"???"
+
+
+def test_bytes_before_the_first_block_are_no_tail() -> None:
+    cutter = triples(tail=2)
+    assert [frame.error is None for frame in cutter.feed(b"?\x7e\x05\x83")] == [False, True]
+
+
 def test_endless_garbage_is_reported_in_bounded_runs() -> None:
     runs = triples().feed(b"\x00" * 40)
     assert [(len(run.content), run.offset) for run in runs] == [(16, 0), (16, 16)]
@@ -126,9 +141,10 @@ def test_endless_garbage_is_reported_in_bounded_runs() -> None:
 @given(
     st.lists(st.sampled_from([b"\x7e\x05\x83", b"\x7e\x05", b"\x00\xff", b"\x7e\x7e\xfc"])).map(b"".join),
     st.lists(st.integers(0, 400)),
+    st.integers(0, 3),
 )
-def test_blocks_do_not_depend_on_how_the_stream_is_split(stream: bytes, cuts: list[int]) -> None:
-    whole, split = triples(), triples()
+def test_blocks_do_not_depend_on_how_the_stream_is_split(stream: bytes, cuts: list[int], tail: int) -> None:
+    whole, split = triples(tail), triples(tail)
     expected = seen([*whole.feed(stream), *whole.flush()])
     assert (
         seen([f for piece in pieces(stream, cuts) for f in split.feed(piece)] + [*split.flush()]) == expected

@@ -85,6 +85,7 @@ def test_a_height_of_zero_was_not_measured() -> None:
         (_HBP_9030.replace("071", "71"), "layout"),
         (_HBP_9030.replace("071", "+71"), "value"),
         (_HBP_9030.replace("071", "7 1"), "value"),
+        (_HBP_9030.replace("071", "7.1"), "value"),
         (_HBP_9020[1:], "layout"),
         (_BP_500.replace("R1", "R2"), "layout"),
         (_BP_500.replace("082", "8x2"), "value"),

@@ -42,7 +42,7 @@ def test_two_empty_memories_hold_nothing() -> None:
 def test_a_clock_that_was_never_set_leaves_the_values(date: bytes) -> None:
     (reading,) = visomat.parse_memory(b"\x02M101" + date + b"0134097083\x03")
     assert (reading.taken_at, len(reading.observations)) == (None, 3)
-    assert "never set" in reading.notes[1]
+    assert "no date" in reading.notes[1]
 
 
 @pytest.mark.parametrize(
