@@ -31,6 +31,7 @@ _NOT_DRIVERS = {
     "line_session",
     "nci_answers",
     "record_transfer",
+    "phd_readings",
     "registry",
     "steadiness",
     "weighing_lines",
