@@ -90,6 +90,7 @@ class _OneWearer:
     _shown: str = ""
 
     _SPREADS_AND_CHANGES: ClassVar[Mapping[str, tuple[int, int]]]
+
     @property
     def is_new(self) -> bool:
         """Whether the finger has given no reading yet."""

@@ -1,7 +1,8 @@
 """A virtual USB device that plays a session fixture, under pyusb.
 
 Its ids and class are those of the driver's first link; its endpoints are the channels of the fixture, and
-where it names none, ``0x81`` to be read and ``0x02`` to be written.
+where it names none, ``0x81`` to be read and ``0x02`` to be written. More than an interrupt endpoint can carry
+goes out as several transfers.
 """
 
 import asyncio
@@ -76,7 +77,11 @@ class VirtualUsbSession(VirtualDevice):
     async def send(self, data: bytes, channel: str) -> None:
         if not self.heard.host_is_there:
             raise HostLeft
-        self.device.speak(int(channel, 16) if channel else _IN, data)
+        address = int(channel, 16) if channel else _IN
+        endpoint = next(each for each in self.device.plan.endpoints if each.address == address)
+        size = endpoint.packet_size if endpoint.transfer_type == INTERRUPT else len(data)
+        for at in range(0, len(data), size):
+            self.device.speak(address, data[at : at + size])
 
     async def all_taken(self) -> None:
         await until(lambda: self.device.is_read_out() or not self.heard.host_is_there)
