@@ -166,7 +166,7 @@ class Session:
         return *self._cut_off(), *self._noise.reported(), *self._given()
 
     def _next_size(self) -> int:
-        if self._asked == _ASK_NAME:
+        if self._asked == _ASK_NAME and chr(self._buffer[0]).isascii() and chr(self._buffer[0]).isprintable():
             return _NAME_SIZE
         return _RECORD_SIZE if self._buffer[0] == _RECORD_MARK else 1
 
@@ -186,7 +186,7 @@ class Session:
         return *self._noise.reported(), *said
 
     def _said(self, answer: bytes, at: datetime) -> Events | None:
-        if self._asked == _ASK_NAME:
+        if len(answer) == _NAME_SIZE:
             name = answer.decode("latin-1").strip("\0 ")
             named = (Identified(Device(model=name)),) if name.isprintable() and name else ()
             return *named, *self._ask(_ASK_COUNT)
@@ -194,7 +194,7 @@ class Session:
             return self._record(replace(parse_record(answer), provenance=answer), at)
         if self._asked == _ASK_PRESENCE and answer[0] == _PRESENT:
             return self._ask(_ASK_NAME)
-        if self._asked == _ASK_COUNT:
+        if self._asked in {_ASK_NAME, _ASK_COUNT}:  # one that gives no name goes on to the count
             self._count = answer[0]
             return Progress(f"{self._count} records in the memory", 0.0), *self._ask_record(1)
         return None

@@ -123,7 +123,7 @@ _FRAME = re.compile(
     b"|".join((rb"\{0,[^{]*", *(p.pattern for p in (_RECALLED, _BC_418, _WB_100, _ACKNOWLEDGED)), rb"E\d"))
 )
 
-Fields = Mapping[str, tuple[str, int]]
+Fields = Mapping[str, str]
 
 
 def parse_comma(line: bytes) -> Reading:
@@ -132,7 +132,7 @@ def parse_comma(line: bytes) -> Reading:
     Raises
     ------
     DecodeError
-        Checksum, layout, weight or a value do not hold; names which, and its offset in the line.
+        Checksum or layout do not hold, or there is no weight; names which, and its offset in the line.
     """
     fields = _fields(_checked(line))
     reading = _measured(fields)
@@ -159,55 +159,43 @@ def _checked(line: bytes) -> bytes:
 
 def _fields(body: bytes) -> Fields:
     texts = body.decode("latin-1").removesuffix(",").split(",")
-    offsets = [0]
-    for text in texts:
-        offsets.append(offsets[-1] + len(text) + 1)
     keys = texts[::2]
     if len(texts) % 2 or len(set(keys)) < len(keys):
         raise DecodeError("layout", "not every key has one value", offset=0)
-    return {key: (texts[2 * n + 1].strip('" '), offsets[2 * n + 1]) for n, key in enumerate(keys)}
+    return {key: text.strip('" ') for key, text in zip(keys, texts[1::2], strict=True)}
 
 
 def _text(fields: Fields, key: str) -> str:
-    return fields.get(key, ("", 0))[0]
+    return fields.get(key, "")
 
 
 def _measured(fields: Fields) -> Reading:
-    weight = next((o for key, unit in _WEIGHTS.items() for o in _observed(fields, key, "weight", unit)), None)
     if not set(_WEIGHTS) & set(fields):
         raise DecodeError("layout", "no weight among the keys", offset=0)
+    weight = next((o for key, unit in _WEIGHTS.items() for o in _observed(fields, key, "weight", unit)), None)
+    notes = tuple(_not_understood(fields))
     if weight is None:
-        return rejected("weight", "no weight")
+        return rejected("weight", "no weight").noted(*notes)
     if weight.value is not None and weight.value < 0:
         return rejected("weight", "negative weight: not a patient's")
-    sizes = tuple(_sizes(fields))
     composition = tuple(_composition(fields))
-    in_pounds = weight.unit == _WEIGHTS["Wp"]
-    reading = Reading(
-        kind="body-composition" if composition else "weight", observations=(weight, *sizes, *composition)
+    return Reading(
+        kind="body-composition" if composition else "weight",
+        observations=(weight, *_sizes(fields), *composition),
+        notes=notes,
     )
-    if in_pounds and set(_MASSES) & set(fields):
-        return reading.noted("masses left out: their unit beside a weight in lb is not known")
-    return reading
 
 
 def _observed(fields: Fields, key: str, name: str, unit: str) -> Iterator[Observation]:
-    """The value of a key that is there and holds one; a weight of zero holds none."""
-    text, offset = fields.get(key, ("", 0))
-    if _NO_VALUE.fullmatch(text):
-        return
-    if not (_SIGNED if key in _WEIGHTS else _NUMBER).fullmatch(text):
-        raise DecodeError("value", f"{key}: {text!r} is not a number", offset=offset)
-    if value := Decimal(text):
+    """The value of a key that is there and holds a number; zero is none."""
+    text = _text(fields, key)
+    if (_SIGNED if key in _WEIGHTS else _NUMBER).fullmatch(text) and (value := Decimal(text)):
         yield Observation(name, value, unit)
 
 
 def _sizes(fields: Fields) -> Iterator[Observation]:
-    feet_inches, offset = fields.get("Hf", ("", 0))
-    if match := _FEET_INCHES.fullmatch(feet_inches):
+    if match := _FEET_INCHES.fullmatch(_text(fields, "Hf")):
         yield Observation("height", 12 * Decimal(match[1]) + Decimal(match[2]), "[in_i]")
-    elif not _NO_VALUE.fullmatch(feet_inches):
-        raise DecodeError("value", f"Hf: {feet_inches!r} is not feet and inches", offset=offset)
     for key, (name, unit) in _SIZES.items():
         yield from _observed(fields, key, name, unit)
 
@@ -217,6 +205,17 @@ def _composition(fields: Fields) -> Iterator[Observation]:
     for key, (name, unit) in _COMPOSITION.items():
         if not (key in _MASSES and "Wp" in fields) and not (key == "rb" and in_kilocalories):
             yield from _observed(fields, key, name, unit)
+
+
+def _not_understood(fields: Fields) -> Iterator[str]:
+    """What the scale sent, as the checksum says, and what is left out all the same."""
+    if "Wp" in fields and set(_MASSES) & set(fields):
+        yield "masses left out: their unit beside a weight in lb is not known"
+    for key in ("Hf", *_WEIGHTS, *_SIZES, *_COMPOSITION):
+        text = _text(fields, key)
+        pattern = _FEET_INCHES if key == "Hf" else _SIGNED if key in _WEIGHTS else _NUMBER
+        if not pattern.fullmatch(text) and not _NO_VALUE.fullmatch(text):
+            yield f"{key} left out: {text!r} is no number"
 
 
 def _timed(reading: Reading, fields: Fields) -> Reading:

@@ -112,6 +112,14 @@ def test_a_beurer_says_who_it_is() -> None:
     assert Identified(Device(model="BM65")) in session.received(b"BM65".ljust(32), "", _AT)
 
 
+def test_a_beurer_that_gives_no_name_is_read_all_the_same() -> None:
+    session = beurer_bm65.Session()
+    session.connected(_AT)
+    for answer in (b"\x55", b"\x01"):
+        session.received(answer, "", _AT)
+    assert len(readings(session.received(_BEURER, "", _AT))) == 1
+
+
 def test_records_are_given_by_their_times_when_the_last_has_come() -> None:
     session = beurer_bm65.Session()
     session.connected(_AT)

@@ -76,8 +76,22 @@ def test_a_patient_id_is_a_hint_and_zeros_are_none() -> None:
     assert subjects == ["0000004711", None]
 
 
+@pytest.mark.parametrize("other", ["Hf,67", "FW,ERR", "MI,2e1", "ZF,-5"])
+def test_what_is_no_number_does_not_cost_the_weight(other: str) -> None:
+    reading = parse_comma(line(f"Wp,143.7,{other}"))
+    assert values(reading) == {"weight": "143.7 [lb_av]"}
+    assert reading.notes == (f"{other[:2]} left out: {other[3:]!r} is no number",)
+
+
 @pytest.mark.parametrize(
-    ("fields", "reason"), [("Wk,-1.2", "negative weight"), ("Wk,---", "no weight"), ("Wk,0.0", "no weight")]
+    ("fields", "reason"),
+    [
+        ("Wk,-1.2", "negative weight"),
+        ("Wk,---", "no weight"),
+        ("Wk,0.0", "no weight"),
+        ("Wk,6S.2", "no weight"),
+        ("Wk,1e3", "no weight"),
+    ],
 )
 def test_a_weight_that_is_none_is_rejected(fields: str, reason: str) -> None:
     reading = parse_comma(line(f"{fields},FW,18.6"))
@@ -95,9 +109,6 @@ def test_a_weight_that_is_none_is_rejected(fields: str, reason: str) -> None:
         (line("Wk"), "layout"),
         (line("Wk,65.2,Wk,66.2"), "layout"),
         (line("FW,18.6"), "layout"),
-        (line("Wk,6S.2"), "value"),
-        (line("Wk,1e3"), "value"),
-        (line("Hf,67,Wp,143.7"), "value"),
         (b"", "layout"),
     ],
 )
