@@ -65,6 +65,7 @@ _SPELLINGS: Mapping[str, str] = MappingProxyType(
         "kg": "kg",
         "cm": "cm",
         "mm": "mm",
+        "um3": "um3",
         "L": "L l",
         "L/s": "L/s l/s",
         "L/min": "L/min l/min",

@@ -10,7 +10,7 @@ record  fields
 H       5 sender (name^software^serial), 12 processing id, 14 time of the message
 P       3 practice's, 4 laboratory's, 5 third patient id
 O       3 host's, 4 analyser's specimen id, 12 action code, 26 report type
-R       3 test (``^^^code``), 4 value, 5 unit, 7 flags, 9 status, 13 completed
+R       3 test (``^^^code``), 4 value, 5 unit, 7 flags, 9 status, 12 begun, 13 completed
 C       4 text, of the record before it
 Q       a question of the analyser for orders: answered that there is no information
 L       3 how the message ended: T and R say that it was broken off
@@ -60,7 +60,7 @@ _TIMER = "link"
 _PATIENT_IDS = (3, 4, 5)
 _NO_INFORMATION = "I"
 _BROKEN_OFF = {"T": "the sender", "R": "the receiver"}
-_VERSION = re.compile(r"\d+(?:\.\d+)+")
+_SERIAL = re.compile(r"(?=.*\d)[A-Za-z0-9-]{4,}")
 _OUR_NAME = "GATEWAY"
 _ENCODINGS = ("latin-1", "utf-8", "cp1252", "cp850", "cp437")
 
@@ -280,10 +280,10 @@ class Session:
 
 
 def _sender(each: Record) -> Device:
-    """Name and serial number; some makers have another version where others have the serial number."""
+    """Name and serial number; some makers have a version, or a hospital, where others have that number."""
     parts = each.repeats(5)[0]
-    serial = parts[2] if len(parts) == 3 and not _VERSION.fullmatch(parts[2]) else ""
-    return Device(model=parts[0], serial=serial or None)
+    serial = parts[2] if len(parts) == 3 and _SERIAL.fullmatch(parts[2]) else None
+    return Device(model=parts[0], serial=serial)
 
 
 def _comment(each: Record) -> str:

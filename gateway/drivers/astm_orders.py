@@ -15,6 +15,9 @@ the name of an image           nothing
 a unit that is not known       fault, and that result is left out
 =============================  ============================================================================
 
+The time of a result is when it was completed (R-13) or begun (R-12); a result that states neither has that of
+the one before it in its order, or else the message's, and a note says so.
+
 Processing id Q, T or D in the header and action code Q in the order are no patient's: rejected. A unit of one
 digit is the number of the analyser's unit system (Pentra): no unit, and a note.
 """
@@ -47,8 +50,10 @@ _NO_VALUE = {
 _IMAGE = re.compile(r".*\.(?:PNG|BMP|JPE?G|GIF|TIFF?)", re.IGNORECASE)
 _UNIT_SYSTEM = re.compile(r"\d")
 _FAILED, _PENDING, _FINDING = "X", "I", "A"
+_DONE = {"", "F", "V"}
 _DOUBT = {"P": "preliminary", "S": "partial", "W": "of questionable validity"}
 _STATUS_NOTES = {**_DOUBT, "C": "a correction of an earlier result", "R": "sent before"}
+_TIME_OF_ANOTHER = "a result states no time: it has that of the one before it"
 _FLAGS = {
     "L": "below the normal range",
     "H": "above the normal range",
@@ -142,14 +147,18 @@ def events_of(order: Order, kind: Kind, header_time: datetime | None, at: dateti
         yield Measured(_completed(_rejected(order, kind, []), None, header_time, at))
     codes = [result.code for result in order.results]
     by_time: dict[datetime | None, _Panel] = {}
+    before: datetime | None = None
     for result in order.results:
         name = result.full_code if codes.count(result.code) > 1 else result.code
         try:
-            taken_at = moment(result.record.text(13))
+            stated = moment(result.record.text(13)) or moment(result.record.text(12))
         except DecodeError as error:
             yield Fault(error.code, f"{name}: {error.message}", result.offset)
-            taken_at = None
-        panel = by_time.setdefault(taken_at, _Panel())
+            stated = None
+        panel = by_time.setdefault(stated or before, _Panel())
+        if stated is None and before is not None:
+            panel.notes.append(_TIME_OF_ANOTHER)
+        before = stated or before
         try:
             panel.add(result, name, kind)
         except DecodeError as error:
@@ -271,5 +280,5 @@ def _flagged(result: Result, name: str) -> Iterator[str]:
     for flag in result.flags:
         if flag != "N":
             yield f"{name}: {flag}, {_FLAGS[flag]}" if flag in _FLAGS else f"{name}: flag {flag}"
-    if result.status in _STATUS_NOTES:
-        yield f"{name}: {_STATUS_NOTES[result.status]}"
+    if result.status not in _DONE:
+        yield f"{name}: {_STATUS_NOTES.get(result.status, f'status {result.status}')}"

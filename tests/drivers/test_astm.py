@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.codecs.astm_frames import encode_frame
-from gateway.drivers import Events, Fault, Measured, Send, load
+from gateway.drivers import Events, Fault, Identified, Measured, Send, load
 from gateway.drivers.astm import Session
 from gateway.model import Reading
 from gateway.testing import decode
@@ -147,6 +147,37 @@ def test_without_a_time_of_its_own_a_result_has_the_messages_and_says_so() -> No
     (reading,) = result("5|g/L")
     assert reading.taken_at == datetime(2024, 1, 2, 3, 4, 5)  # noqa: DTZ001 - as it is stated
     assert "the time is the message's: the result states none" in reading.notes
+
+
+def test_where_the_end_of_a_test_is_not_stated_its_beginning_is_the_time() -> None:
+    (reading,) = result("5|g/L||||F|||20240102030000")
+    assert reading.taken_at == datetime(2024, 1, 2, 3, 0)  # noqa: DTZ001 - as it is stated
+
+
+def test_a_result_without_a_time_belongs_to_the_one_before_it() -> None:
+    text = f"{_HEADER}O|1|S1\rR|1|^^^A|1|g/L||||F||||20240101120000\rR|2|^^^B|2|g/L\rL|1|N\r"
+    (reading,) = readings(text)
+    assert (reading.taken_at, len(reading.observations)) == (datetime(2024, 1, 1, 12), 2)  # noqa: DTZ001
+    assert "a result states no time: it has that of the one before it" in reading.notes
+
+
+def test_a_status_that_is_not_known_is_told() -> None:
+    (reading,) = result("5|g/L||||Positif")
+    assert "T: status POSITIF" in reading.notes
+
+
+@pytest.mark.parametrize(
+    ("sender", "serial"),
+    [
+        ("DCA VANTAGE^04.04.00.00^S067337", "S067337"),
+        ("GeneXpert PC^GeneXpert^4.8", None),
+        ("H500^910YOXH02826^2.2.2.2b", None),
+        ("XN-550^00-24^22723^^^^BD634545", None),
+    ],
+)
+def test_only_what_can_be_a_serial_number_is_taken_for_one(sender: str, serial: str | None) -> None:
+    (found,) = [event.device for event in events(f"H|\\^&|||{sender}\r") if isinstance(event, Identified)]
+    assert found.serial == serial
 
 
 def test_texts_are_in_the_configured_encoding() -> None:
