@@ -25,15 +25,14 @@ from gateway.codecs.checksum import sum8
 from gateway.errors import DecodeError
 
 STX, ETX, EOT, ENQ, ACK, NAK, ETB = 0x02, 0x03, 0x04, 0x05, 0x06, 0x15, 0x17
-CR, LF = 0x0D, 0x0A
 
 LONGEST_TEXT_SENT = 240
 LONGEST_TEXT_TAKEN = 64_000  # of LIS1-A
 _SIGNALS = {EOT, ENQ, ACK, NAK}
+_BEGINNING = re.compile(rb"[\x02\x04-\x06\x15]")
 _END_OR_TEAR = re.compile(rb"[\x02-\x05\x17]")
 _ENDS = {ETX, ETB}
 _CHECKSUM = re.compile(rb"[0-9A-Fa-f]{2}")
-_BETWEEN_FRAMES = {CR, LF}
 _NOISE_AT_ONCE = 256
 
 
@@ -140,10 +139,21 @@ class Tokens:
                 self._drop(1)
                 yield Signal(first, offset)
             else:
-                self._drop(1)
-                self._noise += self._noise > 0 or first not in _BETWEEN_FRAMES
+                self._skip()
                 if self._noise == _NOISE_AT_ONCE:
                     yield from self._noise_until_here()
+
+    def _skip(self) -> None:
+        """Leave out what lies before the next frame or signal; ends of lines between frames are no noise."""
+        match = _BEGINNING.search(self._buffer)
+        run = bytes(self._buffer[: match.start() if match else None])
+        if not self._noise:
+            noise = run.lstrip(b"\r\n")
+            self._drop(len(run) - len(noise))
+            run = noise
+        step = min(len(run), _NOISE_AT_ONCE - self._noise)
+        self._drop(step)
+        self._noise += step
 
     def _frame(self, *, at_end: bool) -> tuple[Token, int] | None:
         """The frame that begins the buffer, and the bytes that it takes; None while it is not complete."""
