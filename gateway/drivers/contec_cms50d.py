@@ -223,8 +223,8 @@ class _Hearing:
         """After as many frames in step as the protocol needs it is believed, if none was before."""
         if frame.error is not None and self.protocol != name:
             self._in_step[name].clear()
-            return
-        self._in_step[name].append(frame)
+        elif frame.error is not None or frame.content.strip(b"\0"):  # zeros fill reports, and prove nothing
+            self._in_step[name].append(frame)
         if not self.protocol and len(self._in_step[name]) >= PROTOCOLS[name].proof:
             self.protocol = name
 

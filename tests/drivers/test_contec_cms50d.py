@@ -137,6 +137,10 @@ def test_nothing_is_ever_deleted_or_set() -> None:
     assert codes.isdisjoint({0xAE, 0xB1, 0xB2})
 
 
+def test_a_line_that_was_broken_proves_nothing() -> None:
+    assert measured(session().received(bytes(500) + _V7 * 181, "", _AT)) == [["97", "65"]]
+
+
 def test_what_is_no_protocol_of_these_is_reported() -> None:
     events = session().received(b"\x7f" * 3000, "", _AT)
     assert [event.code for event in events if isinstance(event, Fault)] == ["sync", "sync"]
