@@ -36,7 +36,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Literal, cast
 
-from gateway.codecs.astm_frames import EOT, Damaged, Signal, TextFrame, Tokens
+from gateway.codecs.astm_frames import ACK, ENQ, EOT, NAK, Damaged, Signal, TextFrame, Tokens
 from gateway.codecs.astm_link import Delivered, Ended, Link, LinkEvent, Opened, Say, Undelivered, Wait
 from gateway.codecs.astm_records import Record, Records, header, moment, record
 from gateway.drivers.astm_orders import MOST_RESULTS, Kind, Order, Result, events_of
@@ -61,6 +61,12 @@ _PATIENT_IDS = (3, 4, 5)
 _NO_INFORMATION = "I"
 _BROKEN_OFF = {"T": "the sender", "R": "the receiver"}
 _SERIAL = re.compile(r"(?=.*\d)[A-Za-z0-9-]{4,}")
+_SIGNALS = {
+    ENQ: "ENQ: asks to send",
+    ACK: "ACK: taken, or ready",
+    NAK: "NAK: not taken, to be sent again; or busy, to be asked again after 10 s",
+    EOT: "EOT: done",
+}
 _OUR_NAME = "GATEWAY"
 _ENCODINGS = ("latin-1", "utf-8", "cp1252", "cp850", "cp437")
 
@@ -213,6 +219,7 @@ class Frames:
             self._holds = self._holds and not token.is_answered
             yield _fault(token)
         elif isinstance(token, Signal):
+            yield Progress(_SIGNALS[token.byte])
             if token.byte == EOT:
                 yield from self._finish(token.offset, at)
         elif self._last is None or self._last[:3] != token[:3]:

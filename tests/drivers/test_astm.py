@@ -185,6 +185,12 @@ def test_texts_are_in_the_configured_encoding() -> None:
     assert reading.observations[0].unit == "ug/L"
 
 
+@pytest.mark.parametrize(("sent", "said"), [("05", "ENQ"), ("06", "ACK"), ("15", "NAK"), ("04", "EOT")])
+def test_a_signal_by_itself_is_explained(sent: str, said: str) -> None:
+    found = decode(load("astm"), bytes.fromhex(sent))
+    assert (found.errors, [event.text.partition(":")[0] for event in found.events]) == ((), [said])
+
+
 def test_an_endless_order_is_not_kept() -> None:
     one = session()
     one.received(b"\x05" + encode_frame(1, _HEADER.encode() + b"O|1|S1\r", ends_message=False), "", _AT)
