@@ -28,6 +28,7 @@ _NOT_DRIVERS = {
     "gatt_session",
     "gatt_users",
     "gdt_forms",
+    "glucose_results",
     "line_session",
     "nci_answers",
     "phd_readings",

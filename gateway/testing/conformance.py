@@ -9,8 +9,6 @@ cost the frame that it touches: the device would say it again. A reading is made
 undisturbed session nor any of its frames for itself says it. Readings are compared by what they state,
 without the device, which may have said who it is in a frame that was lost, and without a time of ours or how
 far the device's clock was off from it.
-without the device, which may have said who it is in a frame that was lost, and without a time of ours or what
-follows from it.
 """
 
 import gc
