@@ -32,3 +32,11 @@ def glucose(
         status="questionable" if doubts else "final",
         notes=(*doubts, *notes),
     )
+
+
+def unknown_time(reading: Reading) -> Reading:
+    """A record of a memory whose stamp is no time: nobody knows whose it is."""
+    return reading.noted(
+        "a record of the past, of unknown time",
+        status=None if reading.status == "rejected" else "questionable",
+    )
