@@ -49,12 +49,15 @@ NAMES: Mapping[str, str] = MappingProxyType(
         "HCG": "hcg",
     }
 )
-_NUMBER = re.compile(r"(?P<comparator>[<>]=?)?\s*(?P<value>\d+(?:\.\d*)?)(?:\s+(?P<unit>\S.*))?", re.ASCII)
+_NUMBER = re.compile(
+    r"(?P<comparator>[<>]=?)?\s*(?P<value>\d+(?:\.\d*)?)(?:\s*(?P<unit>[^\d\s.,+<>=-].*))?",
+    re.ASCII,
+)
 _VAGUE = re.compile(
     r"(?P<text>(?:Apr|Ca)\.?\s+\d+(?:\.\d+)?|\d+(?:\.\d+)?\s?-\s?\d+(?:\.\d+)?)(?:\s+(?P<unit>\S.*))?",
     re.ASCII,
 )
-_WORD = re.compile(r"[^\W\d_][\w .()/-]*|[+-]|\+{2,4}|\d\+|\+/-|\+\d")
+_WORD = re.compile(r"[^\W\d_][\w .()/+-]*|[+-]|\+{2,4}|\d\+(?: [^\W\d_]+)?|\+/-|\+\d")
 
 
 def name_of(code: str) -> str:
