@@ -27,7 +27,7 @@ from typing import Self
 from gateway.errors import DecodeError
 
 LONGEST_RECORD = 48 * 1024  # histograms are the longest seen, some 20 kB
-_TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?", re.ASCII)
+_TIME = re.compile(r"((?:19|20|21)\d\d)(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)?", re.ASCII)
 _BEGINNING = re.compile(rb"[A-Za-z]([^A-Za-z0-9\s])(?:\d+(?:\1|\r|$)|[^A-Za-z0-9\s]{2,3}\1)")
 
 

@@ -46,7 +46,7 @@ from gateway.model import Observation, Reading
 from gateway.model.kinds import ReadingKind
 
 _START = re.compile(rb"\d{1,6},\d\d-\d\d-\d{4},")
-_DATE = re.compile(r"(\d\d)-(\d\d)-(\d{4})", re.ASCII)
+_DATE = re.compile(r"(\d\d)-(\d\d)-((?:19|20|21)\d\d)", re.ASCII)
 _TIME = re.compile(r"\s*(\d{1,2}):(\d\d)\s*(AM|PM)?\s*", re.IGNORECASE | re.ASCII)
 _STRIP = re.compile(r"stix|clinitek|microalbumin|hcg", re.IGNORECASE)
 _PREGNANCY = re.compile(r"hcg", re.IGNORECASE)
@@ -68,9 +68,9 @@ _EMITS = {
     "urobilinogen": ("", "[EU]/dL", "mg/dL", "umol/L"),
     "nitrite": ("",),
     "leukocytes": ("", "{cells}/uL"),
-    "albumin": ("mg/L",),
-    "creatinine": ("mg/dL", "mmol/L"),
-    "albumin-creatinine-ratio": ("mg/g", "mg/mmol"),
+    "albumin": ("", "mg/L"),
+    "creatinine": ("", "mg/dL", "mmol/L"),
+    "albumin-creatinine-ratio": ("", "mg/g", "mg/mmol"),
     "hcg": ("",),
 }
 
@@ -108,7 +108,7 @@ def _reading(fields: Sequence[str]) -> tuple[Reading, tuple[DecodeError, ...]]:
     notes, errors = list(_appearance(fields)), []
     for at, pad, result, flag in _triples(fields):
         try:
-            observations.append(observation(pad, result))
+            observations.append(_held_to_its_units(observation(pad, result)))
         except DecodeError as error:
             errors.append(error.moved(at))
             notes.append(f"{name_of(pad)}: left out: {error.message}")
@@ -126,6 +126,15 @@ def _reading(fields: Sequence[str]) -> tuple[Reading, tuple[DecodeError, ...]]:
         subject=subject or None,
     )
     return reading, tuple(errors)
+
+
+def _held_to_its_units(found: Observation) -> Observation:
+    """The observation, if the pad is one that is printed in that unit. Without a checksum a unit is one."""
+    if (found.unit or "") not in _EMITS.get(found.name, (found.unit or "",)):
+        raise DecodeError(
+            "unit", f"{found.name} in {found.unit or 'no unit'}: not how it is printed", offset=0
+        )
+    return found
 
 
 def _rejected(fields: Sequence[str], kind: ReadingKind, reason: str) -> Reading:

@@ -311,7 +311,7 @@ def _moment(said: dict[str, str], date: str, time: str) -> datetime | None:
     if not said.get(date):
         return None
     digits = said[date] + (said.get(time) or "000000")
-    if not re.fullmatch(r"\d{14}", digits, re.ASCII):
+    if not re.fullmatch(r"\d{4}(?:19|20|21)\d{8}", digits, re.ASCII):
         raise DecodeError("time", f"no date and time in fields {date} and {time}", offset=0)
     try:
         moment = datetime.strptime(digits, "%d%m%Y%H%M%S")  # noqa: DTZ007 - no zone is stated
