@@ -9,11 +9,12 @@ from pathlib import Path
 import click
 
 from gateway.cli import COMMANDS, cli
-from gateway.drivers import contract
+from gateway.drivers import contract, registry
 from gateway.model import Device, Observation, Reading, rejected
 from gateway.model.terms import TERMS
 from gateway.model.vocabulary import UNITS, Term
 from gateway.testing import session_fixture
+from gateway.transports import udev
 
 HERE = Path(__file__).parent
 _WRITTEN = "<!-- Written by docs/reference/generate.py; change the code, not this page. -->\n"
@@ -167,11 +168,17 @@ def fixture_format() -> str:
     )
 
 
+def udev_rules() -> str:
+    """The rules file beside the configuration."""
+    return udev.rules(registry.values())
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands,
     "vocabulary.md": vocabulary,
     "driver-contract.md": driver_contract,
     "session-fixture.md": fixture_format,
+    "../../config/60-gateway.rules": udev_rules,
 }
 
 
