@@ -33,7 +33,7 @@ def _upper_band(ekg_mv: NDArray[np.float64], sample_rate_hz: float) -> NDArray[n
     return np.asarray(signal.sosfiltfilt(sos, ekg_mv, axis=-1, padlen=padding))
 
 
-def _quiet(upper: NDArray[np.float64], sample_rate_hz: float, line_hz: float) -> NDArray[np.float64]:
+def quiet_samples(upper: NDArray[np.float64], sample_rate_hz: float, line_hz: float) -> NDArray[np.float64]:
     """1 where the signal is what it was one mains period ago and will be one later, else 0."""
     period = sample_rate_hz / line_hz
     whole = int(period)
@@ -107,7 +107,7 @@ def find_mains(ekg_mv: NDArray[np.floating], sample_rate_hz: float) -> float | N
         if nominal > HIGHEST_OF_BAND * sample_rate_hz:
             continue
         _, contrast, amplitude = _power_near(
-            upper, _quiet(upper, sample_rate_hz, nominal), sample_rate_hz, nominal
+            upper, quiet_samples(upper, sample_rate_hz, nominal), sample_rate_hz, nominal
         )
         if contrast > _CONTRAST and amplitude > max(_LEAST_MV, strongest):
             strongest, found = amplitude, nominal
@@ -133,7 +133,7 @@ def remove_mains(ekg_mv: NDArray[np.floating], sample_rate_hz: float, mains_hz: 
     if ekg.shape[-1] < sample_rate_hz:
         return ekg.copy()
     upper = _upper_band(ekg, sample_rate_hz)
-    quiet = _quiet(upper, sample_rate_hz, mains_hz)
+    quiet = quiet_samples(upper, sample_rate_hz, mains_hz)
     clean = ekg.copy()
     for harmonic in (1, 2, 3):
         nominal = harmonic * mains_hz
