@@ -9,17 +9,21 @@ References
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gateway.signal.axes import frontal_axis_deg, frontal_leads
+from gateway.signal.beats import LEAST_SCORE, Beats, RrStatistics, find_beats
 from gateway.signal.delineation import Delineation, delineate
-from gateway.signal.filters import filter_ekg
-from gateway.signal.quality import LeadQuality, Quality, signal_quality
-from gateway.signal.r_peaks import detect_r_peaks
-from gateway.signal.rhythm import Finding, rhythm_findings
+from gateway.signal.electrodes import electrode_findings
+from gateway.signal.filters import bridged, filter_ekg
+from gateway.signal.findings import Finding
+from gateway.signal.limb_leads import limb_gains
+from gateway.signal.pacing import pacing_finding
+from gateway.signal.quality import Flag, LeadQuality, Quality, signal_quality
+from gateway.signal.rhythm import rhythm_findings
 
 # Place in `Measurements`, name in the vocabulary, UCUM unit.
 NAMED_MEASURES = (
@@ -36,10 +40,8 @@ NAMED_MEASURES = (
     ("axes_deg.qrs", "qrs-axis", "deg"),
     ("axes_deg.t", "t-axis", "deg"),
 )
-_RHYTHM_LEADS = ("II", "V5", "I", "V2", "III", "V1", "aVF")
 _FEWEST_BEATS = 2
 _LEAST_SHARE = 0.34  # of the beats must have a wave for its interval to be the recording's
-_USABLE_SCORE = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,10 @@ class RPeaks:
 
 @dataclass(frozen=True, slots=True)
 class Rhythm:
+    """What stands out, for review, and the intervals' variability; None with too few of them."""
+
     findings: tuple[Finding, ...]
+    rr: RrStatistics | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,23 +173,11 @@ _INTERVALS = {
 _WAVE_NAMES = {"p": "P wave", "pr": "P wave", "qrs": "QRS", "qt": "T wave", "t": "T wave"}
 
 
-def _rhythm_lead(ekg_mv: NDArray[np.float64], leads: tuple[str, ...], quality: Quality) -> int:
-    """The first customary rhythm lead whose quality is near the best and whose waves are not tiny."""
-    height = np.nan_to_num(np.nanpercentile(ekg_mv, 99, axis=1) - np.nanpercentile(ekg_mv, 1, axis=1))
-    worth = np.array([lead.score for lead in quality.leads]) * np.minimum(
-        1, height / max(np.median(height), 1e-9)
-    )
-    for name in _RHYTHM_LEADS:
-        if name in leads and worth[leads.index(name)] >= 0.8 * worth.max():
-            return leads.index(name)
-    return int(np.argmax(worth))
-
-
-def _rr_ms(ekg_lead: NDArray[np.float64], samples: NDArray[np.int64], fs: float) -> NDArray[np.float64]:
-    """RR intervals; NaN where the lead has no signal for a quarter of a second or more between two beats."""
-    missing = np.concatenate(([0], np.cumsum(np.isnan(ekg_lead))))
-    lost = missing[samples[1:]] - missing[samples[:-1]]
-    return np.where(lost >= 0.25 * fs, np.nan, np.diff(samples) * 1000 / fs)
+def _spans(seconds: tuple[int, ...]) -> str:
+    """``0, 4 to 6``."""
+    each = np.array(seconds)
+    runs = np.split(each, np.flatnonzero(np.diff(each) > 1) + 1)
+    return ", ".join(f"{run[0]}" if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def _median_ms(waves: Delineation, first: str, last: str, fs: float) -> tuple[float | None, int]:
@@ -220,7 +213,7 @@ def _intervals(
 def _axes(
     smooth_mv: NDArray[np.float64], leads: tuple[str, ...], waves: Delineation, unmeasured: dict[str, str]
 ) -> Axes:
-    frontal = frontal_leads(smooth_mv, leads)
+    frontal = frontal_leads(smooth_mv, leads, limb_gains(smooth_mv, leads))
     found: dict[str, float | None] = {}
     for wave in ("p", "qrs", "t"):
         onsets, offsets = getattr(waves, f"{wave}_onset"), getattr(waves, f"{wave}_offset")
@@ -228,7 +221,7 @@ def _axes(
         beats = int(np.count_nonzero(there))
         found[wave] = None
         if frontal is None:
-            unmeasured[f"axes_deg.{wave}"] = "needs lead I and one of aVF, II and III"
+            unmeasured[f"axes_deg.{wave}"] = "needs lead I and one of aVF, II and III, of usable quality"
         elif beats < max(_FEWEST_BEATS, _LEAST_SHARE * len(there)):
             name = _WAVE_NAMES[wave]
             unmeasured[f"axes_deg.{wave}"] = f"{name} found in {beats} of {len(there)} beats"
@@ -237,6 +230,21 @@ def _axes(
             if found[wave] is None:
                 unmeasured[f"axes_deg.{wave}"] = "its deflections cancel in the frontal plane"
     return Axes(**found)
+
+
+def _not_seen(beats: Beats, lead: str) -> dict[str, str]:
+    if not beats.left_out:
+        return {}
+    where = f"no beats are given in seconds {_spans(beats.left_out)} of lead {lead}"
+    return {"r_peaks": f"{where}: quality below {LEAST_SCORE}; a pause would not be seen there"}
+
+
+def _flagged(quality: Quality, names: tuple[str, ...], flags: Mapping[str, Flag]) -> Quality:
+    leads = (
+        replace(lead, flags=(*lead.flags, flags[name])) if name in flags else lead
+        for name, lead in zip(names, quality.leads, strict=True)
+    )
+    return replace(quality, leads=tuple(leads))
 
 
 def measure_ekg(ekg_mv: NDArray[np.floating], sample_rate_hz: float, leads: Sequence[str]) -> Measurements:
@@ -264,28 +272,36 @@ def measure_ekg(ekg_mv: NDArray[np.floating], sample_rate_hz: float, leads: Sequ
     if ekg.ndim != 2 or len(names) != len(ekg):
         raise ValueError(f"an array of shape {ekg.shape} with {len(names)} lead names; give (leads, n)")
     quality = signal_quality(ekg, sample_rate_hz)
-    unmeasured: dict[str, str] = {}
-    chosen = _rhythm_lead(ekg, names, quality) if ekg.size and quality.overall > 0 else None
-    samples = np.empty(0, np.int64) if chosen is None else detect_r_peaks(ekg[chosen], sample_rate_hz)
-    rr_ms = np.empty(0) if chosen is None else _rr_ms(ekg[chosen], samples, sample_rate_hz)
-    known_rr = rr_ms[np.isfinite(rr_ms)]
+    beats = find_beats(ekg, names, quality, sample_rate_hz)
+    lead = None if beats.lead is None else names[beats.lead]
+    unmeasured = {} if lead is None else _not_seen(beats, lead)
+    known_rr = beats.rr_ms[np.isfinite(beats.rr_ms)]
     rr_s = float(known_rr.mean()) / 1000 if len(known_rr) else None
     if rr_s is None:
-        unmeasured["heart_rate_bpm"] = (
-            f"{len(samples)} beats found; a rate needs two with signal between them"
-        )
-    usable = [i for i, lead in enumerate(quality.leads) if lead.score > _USABLE_SCORE or i == chosen]
-    waves = delineate(ekg[usable], sample_rate_hz, samples)
-    smooth = filter_ekg(ekg, sample_rate_hz)
+        found = len(beats.samples)
+        unmeasured["heart_rate_bpm"] = f"{found} beats found; a rate needs two with signal between them"
+    scores = np.array([each.score for each in quality.leads])
+    usable = np.flatnonzero((scores > LEAST_SCORE) | (np.arange(len(names)) == beats.lead))
+    used = tuple(names[i] for i in usable)
+    whole = bridged(ekg[usable])
+    smooth = filter_ekg(whole, sample_rate_hz) if len(whole) else whole
+    waves = delineate(ekg[usable], sample_rate_hz, beats.samples)
+    findings, statistics = (
+        ((), None)
+        if lead is None
+        else rhythm_findings(beats, waves, smooth[used.index(lead)], sample_rate_hz)
+    )
+    paced = pacing_finding(whole, beats.samples, sample_rate_hz)
+    placed, flags = electrode_findings(smooth, used, beats.samples, sample_rate_hz)
     return Measurements(
         leads=names,
         sample_rate_hz=sample_rate_hz,
-        r_peaks=RPeaks(None if chosen is None else names[chosen], samples, samples / sample_rate_hz),
+        r_peaks=RPeaks(lead, beats.samples, beats.samples / sample_rate_hz),
         heart_rate_bpm=None if rr_s is None else 60 / rr_s,
         rr_ms=known_rr,
-        rhythm=Rhythm(rhythm_findings(rr_ms, waves, sample_rate_hz)),
+        rhythm=Rhythm((*findings, *([paced] if paced else []), *placed), statistics),
         intervals_ms=_intervals(waves, rr_s, sample_rate_hz, unmeasured),
-        axes_deg=_axes(smooth, names, waves, unmeasured),
-        quality=quality,
+        axes_deg=_axes(smooth, used, waves, unmeasured),
+        quality=_flagged(quality, names, flags),
         unmeasured=unmeasured,
     )
