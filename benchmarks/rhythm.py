@@ -19,7 +19,7 @@ from gateway.signal.rhythm import beat_kinds
 
 wfdb: Any = import_module("wfdb")
 
-_STRETCH_S = 30
+_STRETCH_S, _EVERY_S = 30, 90
 _NORMAL, _FIBRILLATION = "(N", "(AFIB"
 _VENTRICULAR = frozenset("VE")
 
@@ -70,7 +70,7 @@ def judge() -> dict[str, Tally]:
         beats, ventricular = _ventricular(record)
         length = round(_STRETCH_S * rate_hz)
         wrong_here = 0
-        for start in range(0, ekg.shape[1] - length + 1, length):
+        for start in range(0, ekg.shape[1] - length + 1, round(_EVERY_S * rate_hz)):
             here = {label for at, end, label in rhythms if at < start + length and end > start}
             measured = measure_ekg(ekg[:1, start : start + length], rate_hz, ("MLII",))
             suspected = any(f.code == "atrial-fibrillation-suspected" for f in measured.rhythm.findings)

@@ -130,6 +130,8 @@ def _signal_rows(recording: EkgRecording, measured: "Measurements") -> Iterator[
     yield "format", f"{recording.format} {recording.format_version}".rstrip()
     yield "signal", _signal(recording)
     yield "beats", f"{beats} in lead {measured.r_peaks.lead}" if beats else "none found"
+    if "r_peaks" in measured.unmeasured:
+        yield "", measured.unmeasured["r_peaks"]
     yield "quality", f"{measured.quality.overall:.2f} of 1"
     for lead, quality in zip(measured.leads, measured.quality.leads, strict=True):
         if quality.flags:
