@@ -77,6 +77,8 @@ def _power_near(
     if not near.any() or not aside.any():
         return line_hz, 0.0, 0.0
     peak = int(np.argmax(np.where(near, spectrum, 0)))
+    if not near[peak]:  # nothing at all, as in a lead of zeros
+        return line_hz, 0.0, 0.0
     gain = max(float(np.mean(quiet @ window)), 1e-9)
     return (
         float(hz[peak]),

@@ -24,6 +24,7 @@ _EARLY = 0.82  # of the usual RR around
 _BEFORE_PAUSE = 0.85  # of the interval after it: so does a beat come that a pause makes up for
 _OTHER_SHAPE, _BROAD = 0.85, 1.3
 _CHAOTIC_CHANGE = 0.07  # median change from one RR to the next, over the median RR
+_LEAST_SEEN = 0.25  # of the intervals, for such a suspicion: the rest is disturbed or of ectopic beats
 _NO_P_COHERENCE, _SOME_COHERENCE = 0.3, 0.7
 _FEW_P = 0.3
 
@@ -117,7 +118,8 @@ def _rate(rr_ms: Array) -> Finding:
 def _fibrillating(found: _Evidence) -> Finding | None:
     """Irregular from one usual beat to the next, and nothing steady before them."""
     intervals = found.usual_rr_ms
-    if np.count_nonzero(np.isfinite(intervals)) < _FEWEST_INTERVALS:
+    known = np.count_nonzero(np.isfinite(intervals))
+    if known < max(_FEWEST_INTERVALS, _LEAST_SEEN * len(intervals)):
         return None
     change = np.abs(np.diff(intervals))
     change = change[np.isfinite(change)]

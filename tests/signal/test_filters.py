@@ -35,6 +35,12 @@ def test_the_mains_goes_and_the_qrs_does_not_ring(heart: Heart, hz: float) -> No
     assert np.abs(clean - heart())[inside].max() < 0.02
 
 
+def test_a_lead_of_zeros_beside_one_with_mains_stays_zero(heart: Heart) -> None:
+    leads = np.stack([heart() + line(50, 0.2), np.zeros(5000)])
+    np.testing.assert_array_equal(filter_ekg(leads, RATE_HZ)[1], 0)
+    np.testing.assert_array_equal(remove_mains(leads[1], RATE_HZ, 50), 0)
+
+
 def test_a_qrs_without_mains_is_left_as_it_was(heart: Heart) -> None:
     assert np.abs(remove_mains(heart(), RATE_HZ, 50) - heart()).max() < 0.01
 
