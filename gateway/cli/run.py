@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -30,6 +31,7 @@ def run(config: Path, log_format: str, with_parent: bool) -> None:
 
     configuration = load_configuration(config)
     configure_logs(log_format)
+    _allow_many_files()
 
     async def until_stopped() -> None:
         stop = asyncio.Event()
@@ -47,3 +49,12 @@ def _stop_at_end_of_input(stop: asyncio.Event) -> None:
     if not os.read(sys.stdin.fileno(), 4096):
         asyncio.get_running_loop().remove_reader(sys.stdin.fileno())
         stop.set()
+
+
+def _allow_many_files() -> None:
+    """As many open files as the system allows: an open serial port takes five, and 1024 is the usual limit."""
+    with suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415 - there is none on Windows
+
+        _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
