@@ -52,7 +52,7 @@ def _stop_at_end_of_input(stop: asyncio.Event) -> None:
 
 
 def _allow_many_files() -> None:
-    """As many open files as the system allows: an open serial port takes five, and 1024 is the usual limit."""
+    """As many open files as the system allows: an open serial port takes five, and 1024 is usual."""
     with suppress(ImportError, OSError, ValueError):
         import resource  # noqa: PLC0415 - there is none on Windows
 

@@ -57,6 +57,15 @@ def at_zone(stated: datetime, zone: tzinfo | None) -> datetime:
     return stated.replace(tzinfo=zone) if stated.tzinfo is None and zone is not None else stated
 
 
+def doubt_of(stated: datetime) -> str | None:
+    """Why a device's time in its zone tells no moment: daylight saving makes it twice, or never."""
+    first, second = stated.replace(fold=0).utcoffset(), stated.replace(fold=1).utcoffset()
+    if first is None or second is None or first == second:
+        return None
+    when = "occurs twice" if first > second else "does not exist"
+    return f"the time that the device states {when} in its zone, by daylight saving"
+
+
 def in_zone(at: datetime, zone: tzinfo) -> datetime:
     """The same moment with the zone's offset of that moment, so that elapsed time is plain subtraction."""
     offset = at.astimezone(zone).utcoffset()

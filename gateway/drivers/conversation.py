@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Self
 
-from gateway.drivers.clock import DeviceClock, at_zone, in_zone
+from gateway.drivers.clock import DeviceClock, at_zone, doubt_of, in_zone
 from gateway.drivers.contract import ClockRead, ClockSet, Driver, Event, Events, Identified, Measured, Session
 from gateway.errors import ConfigError, Problem
 from gateway.model import Device, Reading
@@ -118,8 +118,9 @@ class Conversation:
         return event
 
     def _reading(self, reading: Reading, data: bytes, at: datetime) -> Reading:
+        by_device = reading.time_source == "device"
         taken_at = reading.taken_at and at_zone(reading.taken_at, self.zone)
-        if taken_at is not None and reading.time_source == "gateway":
+        if taken_at is not None and not by_device:
             taken_at = taken_at.astimezone(at.tzinfo)
         return replace(
             reading,
@@ -127,6 +128,7 @@ class Conversation:
             device=reading.device.filled_from(self.device).filled_from(self.driver.device),
             taken_at=taken_at,
             clock_drift=self._drift(reading, at),
+            doubt=reading.doubt or (doubt_of(taken_at) if by_device and taken_at else None),
             provenance=reading.provenance or data,
         )
 

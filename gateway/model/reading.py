@@ -95,6 +95,8 @@ class Reading:
         The device's clock minus the gateway's, measured at connection.
     sequence : str, optional
         The device's own number of this record.
+    doubt : str, optional
+        Why nobody can tell by itself whose it is, though patient and room are known: it waits for a person.
     subject : str, optional
         What was typed or scanned at the device as the patient's identifier. A hint, never an identity.
     device : Device
@@ -114,6 +116,7 @@ class Reading:
     time_source: TimeSource | None = None
     clock_drift: timedelta | None = None
     sequence: str | None = None
+    doubt: str | None = None
     subject: str | None = None
     device: Device = field(default_factory=Device)
     driver: str | None = None

@@ -143,6 +143,7 @@ class Acceptance:
             room=room,
             encounter=encounters.covering(db, room, moment) if room else None,
             rival=encounters.covering(db, room, at) if room and by_unknown_clock(reading) else None,
+            doubt=reading.doubt,
             longest=self.longest_encounter,
         )
 

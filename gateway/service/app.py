@@ -135,4 +135,5 @@ class _Assembly:
             accept=accept,
             journal=journal,
             now=_now,
+            hold_kept=table.on_connect == "hold",
         )

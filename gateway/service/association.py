@@ -22,6 +22,7 @@ def associate(
     room: str | None,
     encounter: StoredEncounter | None,
     rival: StoredEncounter | None = None,
+    doubt: str | None = None,
     longest: timedelta,
 ) -> Association:
     """The encounter that the reading belongs to.
@@ -38,11 +39,15 @@ def associate(
     rival : StoredEncounter, optional
         The one of that room when the reading was received, where the moment is by a clock that nobody has
         read: a slow one makes what was measured now look like the patient's before.
+    doubt : str, optional
+        As the reading states it.
     longest : timedelta
         An encounter that has been open for longer is not trusted to be still so.
     """
     if room is None:
         return Association(None, "the device is bound to no room")
+    if doubt is not None:
+        return Association(None, doubt)
     if moment > received_at + CLOCK_TOLERANCE:
         return Association(None, "the device's clock is ahead of the gateway's")
     if encounter is None:

@@ -110,6 +110,7 @@ class DeviceTable(_Table):
     model: str | None = None
     zone: Zone | None = None
     clock: ClockUse | None = None
+    on_connect: Literal["take", "hold"] = "take"
     settings: dict[str, str] = Field(default_factory=dict)
 
     @property

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
@@ -31,6 +31,8 @@ from gateway.service.backoff import Backoff
 from gateway.service.journal import Journal
 from gateway.transports import Connection, Received, Transport
 
+_KEPT = "it was waiting when the gateway connected; nobody knows when it was measured"
+
 Accept = Callable[[Reading, datetime], Awaitable[Accepted]]
 
 
@@ -53,6 +55,8 @@ class DeviceTask:
         Stores a reading; awaited before the next event is carried out.
     journal : Journal
     now : callable
+    hold_kept : bool
+        What a device server may have kept from before the connection waits for a person.
     """
 
     name: str
@@ -61,6 +65,7 @@ class DeviceTask:
     accept: Accept
     journal: Journal
     now: Callable[[], datetime]
+    hold_kept: bool = False
     _backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.5, longest_s=30.0))
 
     async def run(self) -> None:
@@ -151,7 +156,8 @@ class _Link:
 
     async def _take(self, received: Received) -> None:
         events = self._conversation.received(received.data, received.channel, received.at)
-        await self._carry_out(events, received.at)
+        doubtful = received.kept and self._task.hold_kept
+        await self._carry_out(_doubted(events) if doubtful else events, received.at)
         await self._task.journal.settled(received)
         await self._connection.settle(received, _refusal(events))
 
@@ -228,6 +234,16 @@ class _Link:
     @staticmethod
     def _only_readings(events: Events) -> Events:
         return tuple(event for event in events if isinstance(event, Measured | Fault | Progress))
+
+
+def _doubted(events: Events) -> Events:
+    """Of bytes that a device server may have kept: readings without a time of their own are doubtful."""
+    return tuple(
+        Measured(replace(event.reading, doubt=_KEPT))
+        if isinstance(event, Measured) and event.reading.time_source != "device"
+        else event
+        for event in events
+    )
 
 
 def _refusal(events: Events) -> str | None:

@@ -56,7 +56,7 @@ def _as_measured(reading: Reading) -> Reading:
     Notes, status and what the device has said of itself by then may differ between deliveries; a failed
     measurement has nothing but its reason to be known by.
     """
-    bare = replace(reading, clock_drift=None, patient_id=None, driver=None, device=Device())
+    bare = replace(reading, clock_drift=None, doubt=None, patient_id=None, driver=None, device=Device())
     if reading.sequence is not None and reading.time_source == "gateway":
         bare = replace(bare, taken_at=None)
     return replace(bare, notes=(), status="final") if reading.observations else bare

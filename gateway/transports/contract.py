@@ -10,11 +10,16 @@ from gateway.model import Device
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """Bytes that arrived on one channel, and when by the gateway's clock (timezone-aware)."""
+    """Bytes that arrived on one channel, and when by the gateway's clock (timezone-aware).
+
+    `kept` says that they were there when the connection was made, before anything was asked: a device server
+    may have kept them for hours.
+    """
 
     data: bytes
     channel: str
     at: datetime
+    kept: bool = False
 
 
 class Connection(Protocol):

@@ -4,6 +4,11 @@ Each open port has one thread, which does nothing but wait in a blocking read an
 event loop. What it has handed over and nobody has taken is bounded: then it stops reading, and the
 operating system's buffer and the line's flow control have their turn. The thread ends before ``close`` does.
 
+A name such as ``/dev/ttyUSB0`` is given out anew whenever something is plugged in. What was opened under it
+first is what it stands for: the same cable is found again under another name, and another cable under this
+name is refused. Names that the system keeps for one cable or one socket (``/dev/serial/by-id``) are taken as
+they are.
+
 A port that was pulled out shows itself as SerialException, as OSError, as TypeError from inside pyserial,
 or as reads that stay empty while the device node is gone. All of them are one TransportError here.
 """
@@ -13,12 +18,14 @@ import contextlib
 import errno
 import os
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
 import serial
 from serial.tools import list_ports
+from serial.tools.list_ports_common import ListPortInfo
 
 from gateway.drivers import SerialLink
 from gateway.errors import TransportError
@@ -64,31 +71,31 @@ def _configured(url: str, link: SerialLink) -> Port:
     return port
 
 
-def _identity(url: str) -> Device:
+def _identity(found: ListPortInfo) -> str | None:
     """The cable, by its serial number or its place. What hangs on it has a serial number of its own."""
-    path = os.path.realpath(url)
-    for found in list_ports.comports():
-        if found.device == path and found.vid is not None:
-            place = found.serial_number or found.location
-            return Device(id=f"usb:{found.vid:04x}:{found.pid:04x}:{place}")
-    return Device()
+    if found.vid is None:
+        return None
+    _, colon, interface = (found.location or "").partition(":")
+    place = f"{found.serial_number}{colon}{interface}" if found.serial_number else found.location
+    return f"usb:{found.vid:04x}:{found.pid:04x}:{place}"
 
 
-def _open(url: str, link: SerialLink) -> tuple[Port, Device]:
+def _open(url: str, path: str, link: SerialLink) -> Port:
     try:
-        port = _configured(url, link)
+        port = _configured(path, link)
         port.open()
     except (serial.SerialException, OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         raise TransportError(f"{url}: {_REFUSALS.get(number or 0) or _plain(error)}") from error
-    return port, Device() if "://" in url else _identity(url)
+    return port
 
 
 class SerialConnection(Stream):
     """One open port and the thread that reads it."""
 
-    def __init__(self, url: str, port: Port, device: Device) -> None:
+    def __init__(self, url: str, path: str, port: Port, device: Device) -> None:
         self._url = url
+        self._path = path
         self._port = port
         self._device = device
         self._inbox = ThreadsInbox()
@@ -145,15 +152,20 @@ class SerialConnection(Stream):
             self._inbox.end(TransportError(f"{self._url}: unplugged, {_plain(error)}"))
 
     def _node_is_gone(self) -> bool:
-        return "://" not in self._url and not Path(self._url).exists()
+        return "://" not in self._path and not Path(self._path).exists()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class SerialTransport:
-    """A serial port at `url`, with the line settings of `link`."""
+    """A serial port at `url`, with the line settings of `link`.
+
+    `listed` lists the ports that there are, as pyserial does.
+    """
 
     url: str
     link: SerialLink
+    listed: Callable[[], Iterable[ListPortInfo]] = list_ports.comports
+    _cable: str | None = field(default=None, init=False)
 
     async def open(self) -> SerialConnection:
         """The port, opened for this program alone.
@@ -161,17 +173,43 @@ class SerialTransport:
         Raises
         ------
         TransportError
-            No such port, no permission, held by another program, or settings that it does not have.
+            No such port, no permission, held by another program, another cable than before, or settings that
+            it does not have.
         """
-        opening = in_own_thread(f"opener of {self.url}", lambda: _open(self.url, self.link))
+        opening = in_own_thread(f"opener of {self.url}", self._open)
         try:
-            port, device = await asyncio.shield(opening)
+            path, port, cable = await asyncio.shield(opening)
         except asyncio.CancelledError:
             for opened in await asyncio.gather(opening, return_exceptions=True):
                 if not isinstance(opened, BaseException):
-                    opened[0].close()
+                    opened[1].close()
             raise
-        return SerialConnection(self.url, port, device)
+        return SerialConnection(self.url, path, port, Device(id=cable))
+
+    def _open(self) -> tuple[str, Port, str | None]:
+        if "://" in self.url:
+            return self.url, _open(self.url, self.url, self.link), None
+        cables = {found.device: _identity(found) for found in self.listed()}
+        path = self._path(cables)
+        port = _open(self.url, path, self.link)
+        cable = cables.get(os.path.realpath(path))
+        if not Path(self.url).is_symlink():
+            self._cable = self._cable or cable
+        return path, port, cable
+
+    def _path(self, cables: Mapping[str, str | None]) -> str:
+        """Where the cable is now that was opened first; the configured name until one was."""
+        if self._cable is None or cables.get(self.url) == self._cable:
+            return self.url
+        elsewhere = [path for path, cable in cables.items() if cable == self._cable]
+        if len(elsewhere) == 1:
+            return elsewhere[0]
+        if self.url in cables:
+            raise TransportError(
+                f"{self.url}: another cable has this name now; plug the first one in again, or configure a "
+                "name that stays: `gateway devices` lists them"
+            )
+        return self.url
 
 
 def _plain(error: BaseException) -> str:

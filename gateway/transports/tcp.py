@@ -3,6 +3,10 @@
 Device servers serve one client, and keep a client that vanished for minutes; the same holds the other way
 round. Keepalive finds a dead peer on a line that may rightly be silent for hours. Bytes arrive cut and
 joined at will, so one ``receive`` is never one frame.
+
+Some device servers keep what the device said while nobody was connected, and hand it to the next client: an
+hour-old weight at the moment of connecting. What comes in the first moment, before anything was sent, is
+marked as such.
 """
 
 import asyncio
@@ -19,6 +23,7 @@ from gateway.transports.stream import Stream, only_channel
 _CONNECT_S = 10.0
 _SEND_S = 10.0
 _CHUNK = 65536
+_FIRST_MOMENT_S = 0.25
 # A dead peer is found after 15 + 3 x 5 s of silence, and unacknowledged bytes are given up after 30 s.
 _KEEPALIVE = (("TCP_KEEPIDLE", 15), ("TCP_KEEPINTVL", 5), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 30_000))
 
@@ -39,6 +44,7 @@ class TcpConnection(Stream):
         self._url = url
         self._reader = reader
         self._writer = writer
+        self._fresh_from = asyncio.get_running_loop().time() + _FIRST_MOMENT_S
 
     @property
     def device(self) -> Device:
@@ -49,10 +55,12 @@ class TcpConnection(Stream):
             data = await self._reader.read(_CHUNK)
         except OSError as error:
             raise TransportError(f"{self._url}: connection lost, {_reason(error)}") from error
-        return Received(data, "", datetime.now(UTC)) if data else None
+        kept = asyncio.get_running_loop().time() < self._fresh_from
+        return Received(data, "", datetime.now(UTC), kept) if data else None
 
     async def send(self, data: bytes, channel: str) -> None:
         only_channel(channel)
+        self._fresh_from = 0.0
         self._writer.write(data)
         try:
             async with asyncio.timeout(_SEND_S):

@@ -118,6 +118,13 @@ def test_of_an_hour_that_occurs_twice_the_one_nearer_to_now_is_meant():
     assert DeviceClock().read(shown, second_time).drift == timedelta(minutes=-1)
 
 
+def test_a_time_that_daylight_saving_makes_twice_or_never_is_doubtful():
+    conversation = _conversation()
+    assert "occurs twice" in (_record(conversation, "20261101013000").doubt or "")
+    assert "does not exist" in (_record(conversation, "20260308023000").doubt or "")
+    assert _record(conversation, "20261101033000").doubt is None
+
+
 def test_a_drift_is_told_as_a_person_would():
     assert drift_text(timedelta(minutes=-10, seconds=-3)) == "10 min 3 s behind"
     assert drift_text(timedelta(days=1, hours=2)) == "1 d 2 h ahead"

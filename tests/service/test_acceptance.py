@@ -210,3 +210,10 @@ def test_a_record_is_the_same_however_far_the_clock_was_off_when_it_was_delivere
     for minutes in (1, 3):
         _accept(database, replace(CUFF_RECORD, clock_drift=timedelta(minutes=minutes)))
     assert len(database.do(outbox.unsettled)) == 1
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_doubtful_reading_waits_for_a_person_although_a_patient_is_there(database: Database):
+    accepted = _accept(database, replace(WEIGHT, doubt="nobody knows when it was measured"))
+    assert accepted.held == "nobody knows when it was measured"
+    assert database.do(outbox.unsettled) == ()

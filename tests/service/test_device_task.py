@@ -56,7 +56,7 @@ async def _run_until(task: DeviceTask, done: Callable[[], bool]) -> None:
         await running
 
 
-def _scale_task(database: Database, port: int, taken: Taken) -> DeviceTask:
+def _scale_task(database: Database, port: int, taken: Taken, *, hold_kept: bool = False) -> DeviceTask:
     driver = load("and-scale")
     return DeviceTask(
         name="scale-3",
@@ -65,6 +65,7 @@ def _scale_task(database: Database, port: int, taken: Taken) -> DeviceTask:
         accept=taken,
         journal=Journal(database, "scale-3"),
         now=lambda: datetime.now(UTC),
+        hold_kept=hold_kept,
     )
 
 
@@ -111,6 +112,24 @@ def test_a_good_frame_after_garbage_is_still_a_reading(database: Database):
         taken = asyncio.run(run())
     assert _weights(taken)[0] == Decimal("72.45")
     assert any(entry["event"] == "fault" for entry in logs)
+
+
+@pytest.mark.parametrize(
+    ("hold_kept", "doubt"),
+    [(True, "it was waiting when the gateway connected; nobody knows when it was measured"), (False, None)],
+)
+def test_a_weight_that_was_waiting_at_a_device_server_that_keeps_some_waits_for_a_person(
+    hold_kept: bool, doubt: str | None, database: Database
+):
+    async def run() -> Taken:
+        async with _device(STABLE, EMPTY) as port:
+            taken = Taken()
+            task = _scale_task(database, port, taken, hold_kept=hold_kept)
+            await _run_until(task, lambda: bool(taken.readings))
+            return taken
+
+    (reading, *_) = asyncio.run(run()).readings
+    assert reading.doubt == doubt
 
 
 @dataclass

@@ -14,9 +14,11 @@ from pathlib import Path
 
 import pytest
 import serial.rfc2217
+from serial.tools.list_ports_common import ListPortInfo
 
 from gateway.drivers import SerialLink
 from gateway.errors import TransportError
+from gateway.transports.ports import NetworkPort
 from gateway.transports.serial_port import SerialTransport
 
 LINK = SerialLink(baudrate=9600)
@@ -203,6 +205,73 @@ def test_a_port_opened_after_a_thousand_other_files_works_like_any_other(cable: 
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
+def _cable(device: str, serial_number: str) -> ListPortInfo:
+    listed = ListPortInfo(device)
+    listed.vid, listed.pid, listed.serial_number, listed.location = 0x0403, 0x6001, serial_number, "1-2"
+    return listed
+
+
+@dataclass
+class Sockets:
+    """Pseudo-terminals with cables of those serial numbers in them, as the system lists them."""
+
+    cables: dict[str, str]
+
+    def __call__(self) -> list[ListPortInfo]:
+        return [_cable(path, number) for path, number in self.cables.items()]
+
+
+def test_the_same_cable_is_found_again_under_another_name(cable: Cable) -> None:
+    async def scenario() -> None:
+        sockets = Sockets({cable.path: "A10K"})
+        transport = SerialTransport(cable.path, LINK, sockets)
+        connection = await transport.open()
+        assert connection.device.id == "usb:0403:6001:A10K"
+        await connection.close()
+        device, port = pty.openpty()
+        tty.setraw(port)
+        sockets.cables = {cable.path: "B20L", os.ttyname(port): "A10K"}
+        connection = await transport.open()
+        os.write(device, FRAME)
+        received = await connection.receive()
+        assert received is not None
+        assert FRAME.startswith(received.data)
+        await connection.close()
+        os.close(port)
+        os.close(device)
+
+    asyncio.run(scenario())
+
+
+def test_another_cable_under_the_same_name_is_not_taken_for_the_first(cable: Cable) -> None:
+    async def scenario() -> None:
+        sockets = Sockets({cable.path: "A10K"})
+        transport = SerialTransport(cable.path, LINK, sockets)
+        await (await transport.open()).close()
+        sockets.cables = {cable.path: "B20L"}
+        with pytest.raises(TransportError, match="another cable has this name now"):
+            await transport.open()
+
+    asyncio.run(scenario())
+
+
+def test_a_name_that_the_system_keeps_for_a_socket_takes_whatever_cable_is_in_it(
+    cable: Cable, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        by_path = tmp_path / "pci-usb-0:2"
+        by_path.symlink_to(cable.path)
+        sockets = Sockets({cable.path: "A10K"})
+        transport = SerialTransport(str(by_path), LINK, sockets)
+        await (await transport.open()).close()
+        sockets.cables = {cable.path: "B20L"}
+        connection = await transport.open()
+        assert connection.device.id == "usb:0403:6001:B20L"
+        await connection.close()
+
+    asyncio.run(scenario())
+
+
 class PseudoTerminal(serial.Serial):
     """A pseudo-terminal has no modem lines, and ``PortManager`` asks for them."""
 
@@ -248,9 +317,12 @@ class DeviceServer:
                 if waiting:
                     client.sendall(b"".join(manager.escape(waiting)))
 
-    def close(self) -> None:
+    def hang_up(self) -> None:
         self._stop.set()
         self._thread.join()
+
+    def close(self) -> None:
+        self.hang_up()
         self._socket.close()
         self.port.close()
 
@@ -281,3 +353,34 @@ def test_a_port_on_the_network_takes_the_speed_and_carries_every_byte(
         await connection.close()
 
     asyncio.run(scenario())
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name).*deprecated:DeprecationWarning")
+def test_a_port_whose_device_server_goes_away_is_a_transport_error(
+    cable: Cable, device_server: DeviceServer
+) -> None:
+    async def scenario() -> None:
+        connection = await SerialTransport(device_server.url, LINK).open()
+        os.write(cable.device, FRAME)
+        got = b""
+        while got != FRAME:
+            received = await connection.receive()
+            assert received is not None
+            got += received.data
+        device_server.hang_up()
+        with pytest.raises(TransportError, match="rfc2217"):
+            await connection.receive()
+        await connection.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name).*deprecated:DeprecationWarning")
+def test_a_device_server_that_vanished_without_a_word_is_looked_for(device_server: DeviceServer) -> None:
+    port = NetworkPort(None)
+    port.port = device_server.url
+    port.open()
+    connected = port._socket
+    assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+    assert connected.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 15
+    port.close()

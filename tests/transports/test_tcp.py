@@ -50,6 +50,39 @@ def test_what_the_device_sends_at_once_is_kept_and_its_close_ends_the_connection
     connected(device, scenario)
 
 
+def test_what_was_there_before_anything_was_asked_is_marked() -> None:
+    async def device(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"an hour old\n")
+        await reader.readline()
+        writer.write(b"fresh\n")
+
+    async def scenario(connection: TcpConnection) -> None:
+        first = await connection.receive()
+        await connection.send(b"S\r\n", "")
+        second = await connection.receive()
+        assert first is not None
+        assert second is not None
+        assert [(first.data, first.kept), (second.data, second.kept)] == [
+            (b"an hour old\n", True),
+            (b"fresh\n", False),
+        ]
+
+    connected(device, scenario)
+
+
+def test_what_comes_later_is_fresh() -> None:
+    async def device(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.4)
+        writer.write(b"a person has stepped on")
+
+    async def scenario(connection: TcpConnection) -> None:
+        received = await connection.receive()
+        assert received is not None
+        assert not received.kept
+
+    connected(device, scenario)
+
+
 def test_a_command_is_answered() -> None:
     async def device(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"S S     72.35 kg\r\n" if await reader.readline() == b"S\r\n" else b"ES\r\n")
