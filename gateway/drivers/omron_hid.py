@@ -1,4 +1,4 @@
-r"""Omron cuffs with a USB socket: HEM-7301-ITKE7 and the HEM-790IT family. HID, reports of 8 bytes.
+"""Omron cuffs with a USB socket: HEM-7301-ITKE7, and by report HEM-759P. HID, reports of 8 bytes.
 
 Byte 0 of a report counts those of the next seven that mean something; the rest is garbage. A feature report
 ``74 BC`` chooses that readings are spoken of. The cuff sleeps: seven zero bytes, twice, wake it, up to ten
@@ -16,8 +16,10 @@ asked               answer
 
 A record has, from its first byte: year less 2000, month, day, hour, minute, second, two bytes not known,
 systolic, diastolic, pulse rate. Failed measurements are not known to be stored. A clock that was never set
-gives impossible dates: the values are kept. The command that clears the memory is not among those that this
-driver can send.
+gives impossible dates: the values are kept. The command that clears the memory is not among
+those that this driver can send.
+
+The HEM-790IT has the same ids and framing, and other commands, of which too little is known.
 
 Source: libomron and a program for the HEM-7301-ITKE7. Evidence: one implementation.
 """
@@ -26,7 +28,6 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from gateway.drivers.contract import (
     ClockRead,
@@ -41,15 +42,16 @@ from gateway.drivers.contract import (
     UsbLink,
     clock_setting,
 )
+from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
 from gateway.errors import DecodeError
-from gateway.model import Observation, Reading, rejected
+from gateway.model import Reading
 
 _HID = 3
 _REPORT_SIZE, _MOST_IN_REPORT = 8, 7
 _MODE = bytes.fromhex("74 BC")
 _WAKE = bytes((_MOST_IN_REPORT,)) + bytes(_MOST_IN_REPORT)
-_OK, _NO, _OFF = b"OK\x00", b"NO", b"OFF"
-_VALUES = (("systolic", 8, "mm[Hg]"), ("diastolic", 9, "mm[Hg]"), ("pulse-rate", 10, "/min"))
+_OK, _NO, _OFF, _AWAKE = b"OK\x00", b"NO", b"OFF", b"OK"
+_VALUES = (("systolic", 8), ("diastolic", 9), ("pulse-rate", 10))
 _RECORD_SIZE = 11
 _CLOCK_SIZE = 6
 _CLOCK, _COUNT, _END = b"GCL00", b"CNT00", b"END00"
@@ -93,17 +95,11 @@ def parse_record(record: bytes) -> Reading:
     """
     if len(record) < _RECORD_SIZE:
         raise DecodeError("length", f"a record of {len(record)} bytes, expected {_RECORD_SIZE}", offset=0)
-    if not record[8] or not record[9]:
-        reading = rejected("blood-pressure", "no systolic or no diastolic")
-    else:
-        values = ((name, record[at], unit) for name, at, unit in _VALUES)
-        observations = tuple(Observation(name, Decimal(value), unit) for name, value, unit in values if value)
-        reading = Reading(kind="blood-pressure", observations=observations)
-    reading = replace(reading, provenance=record[:_RECORD_SIZE]).noted("from the memory of the cuff")
-    taken_at = _time(record)
-    if taken_at is None:
-        return reading.noted("the clock of the cuff was never set")
-    return reading.taken(taken_at, by="device")
+    values = {name: record[at] for name, at in _VALUES}
+    reading = replace(blood_pressure(values), provenance=record[:_RECORD_SIZE])
+    year, month, day, hour, minute, second = record[:_CLOCK_SIZE]
+    stated = reading.noted("from the memory of the cuff")
+    return at_stated_time(stated, 2000 + year, month, day, hour, minute, second)
 
 
 def _time(data: bytes) -> datetime | None:
@@ -120,6 +116,7 @@ class Frames:
     def __init__(self, clock: str = "measure") -> None:
         self._clock = clock
         self._answer = b""
+        self._is_taken = False
         self._received = 0
 
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
@@ -129,7 +126,12 @@ class Frames:
         except DecodeError as error:
             self._answer = b""
             return (Fault.from_error(error, offset=offset),)
-        self._answer = said if said.startswith((_OK, _NO, _OFF)) else self._answer + said
+        if said.startswith((_AWAKE, _NO, _OFF)):
+            self._answer, self._is_taken = said, False
+        elif self._is_taken:
+            return ()  # the end of a record, which is not known
+        else:
+            self._answer += said
         return tuple(self._events(offset, at))
 
     def _events(self, offset: int, at: datetime) -> Iterator[Event]:
@@ -149,7 +151,7 @@ class Frames:
             raise DecodeError("layout", "no answer of a cuff: neither OK nor NO", offset=0)
         if len(data) < _RECORD_SIZE:
             return ()
-        self._answer = b""
+        self._is_taken = True
         return self.record(parse_record(data), at)
 
     def record(self, reading: Reading, at: datetime) -> Events:
@@ -185,12 +187,18 @@ class Session(Frames):
     def answer(self, answer: bytes, at: datetime) -> Events:
         if answer.startswith(_NO):
             return *self._ask(), Progress("the cuff says NO: asked again")
+        if answer.startswith(_OFF):
+            return *super().answer(answer, at), *self._next()
+        if not self._asked and answer.startswith(_AWAKE):
+            self._is_taken = True
+            return self._next()
+        if not answer.startswith(_OK):
+            return super().answer(answer, at)
         data = answer[len(_OK) :]
-        if not answer.startswith(_OK) or len(data) < _size_of_answer(self._asked):
-            return super().answer(answer, at) if not answer.startswith(_OK) else ()
-        said = self._said(data, at)
-        self._answer = b""
-        return *said, *self._next()
+        if len(data) < _size_of_answer(self._asked):
+            return ()
+        self._is_taken = True
+        return *self._said(data, at), *self._next()
 
     def record(self, reading: Reading, at: datetime) -> Events:
         if reading.provenance in self._seen:
@@ -236,9 +244,9 @@ def _size_of_answer(asked: bytes) -> int:
 DRIVER = Driver(
     id="omron-hid",
     vendor="Omron",
-    models=("HEM-7301-ITKE7", "HEM-790IT"),
+    models=("HEM-7301-ITKE7", "HEM-759P"),
     kind="blood-pressure-monitor",
-    emits={name: (unit,) for name, _, unit in _VALUES},
+    emits={name: (UNITS[name],) for name, _ in _VALUES},
     links=(UsbLink(0x0590, 0x0028, _HID),),
     settings=(clock_setting("measure", "off"),),
     evidence="one-implementation",
