@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: run test check format bench lock clean
+.PHONY: run test check format bench figures lock clean
 
 run: $(VENV)/.demo
 	@$(BIN)/gateway demo $(ARGS)
@@ -26,9 +26,12 @@ format: $(VENV)/.dev
 bench: $(VENV)/.dev
 	$(BIN)/python -m benchmarks $(ARGS)
 
+figures: $(VENV)/.figures
+	$(BIN)/python -m benchmarks.figures $(ARGS)
+
 lock: $(VENV)/.dev
 	$(BIN)/pip-compile --quiet --upgrade --strip-extras --no-emit-index-url --no-emit-find-links \
-	  --no-emit-trusted-host --no-header --extra demo --extra dev --output-file requirements.lock pyproject.toml
+	  --no-emit-trusted-host --no-header --extra demo --extra dev --extra figures --output-file requirements.lock pyproject.toml
 
 clean:
 	rm -rf $(VENV) var build *.egg-info
@@ -50,3 +53,7 @@ $(VENV)/.demo: pyproject.toml requirements.lock | $(VENV)/bin/python
 $(VENV)/.dev: pyproject.toml requirements.lock | $(VENV)/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev]'
 	@touch $@ $(VENV)/.demo
+
+$(VENV)/.figures: $(VENV)/.dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[demo,dev,figures]'
+	@touch $@

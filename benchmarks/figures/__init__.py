@@ -1,0 +1,1 @@
+"""The page of figures: ``python -m benchmarks.figures`` writes it from the data."""
