@@ -9,6 +9,7 @@ import click
 
 from gateway.cli.options import as_json, device_zone, driver_folder, driver_settings
 from gateway.cli.printing import print_json, print_outcome
+from gateway.cli.progress import waiting
 from gateway.drivers import BleLink, Driver, Fault, load
 from gateway.testing import Outcome
 from gateway.testing import decode as decode_bytes
@@ -43,9 +44,9 @@ def decode(
     found = load(driver, folder=folder)
     received = _bytes(data)
     channel = _channel(found, data, characteristic)
-    outcome = _with_silence(
-        decode_bytes(found, received, channel=channel, settings=settings, zone=zone), received
-    )
+    with waiting(f"decoding {len(received)} bytes"):
+        outcome = decode_bytes(found, received, channel=channel, settings=settings, zone=zone)
+    outcome = _with_silence(outcome, received)
     if as_json:
         print_json(outcome.as_json())
     else:

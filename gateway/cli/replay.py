@@ -8,6 +8,7 @@ import click
 
 from gateway.cli.options import as_json, device_zone, driver_folder, driver_settings
 from gateway.cli.printing import print_json, print_outcome
+from gateway.cli.progress import waiting
 from gateway.drivers import load
 from gateway.testing import load_fixture
 from gateway.testing import replay as replay_fixture
@@ -28,7 +29,8 @@ def replay(
     """Play the session fixture SESSION through its driver and print what comes of it."""
     fixture = load_fixture(session)
     driver = load(fixture.driver, folder=folder)
-    outcome = replay_fixture(fixture, driver, settings=settings, zone=zone)
+    with waiting("playing the session"):
+        outcome = replay_fixture(fixture, driver, settings=settings, zone=zone)
     if as_json:
         print_json(outcome.as_json())
     else:

@@ -143,7 +143,7 @@ async def _play(device: VirtualDevice, *, once: bool) -> None:
         click.echo("the host has taken everything")
         if once:
             return
-        await device.heard.departure()
+        await device.answer_on()
 
 
 def _print(exchange: Exchange) -> None:

@@ -34,6 +34,7 @@ from gateway.testing.session_fixture import Direction, Exchange, SessionFixture,
 from gateway.transports import Connection, Received
 
 _MOST_HELD_BACK = 4096
+_REST_S = 0.1
 
 
 class RecordingFile:
@@ -169,17 +170,31 @@ class Recorder:
         except TransportError:
             self.file.ended(_now())
             raise
+        except asyncio.CancelledError:
+            await self._take_the_rest()
+            raise
         finally:
             for event in self.conversation.disconnected(_now()):
                 self._note(event)
+
+    async def _take_the_rest(self) -> None:
+        """What had arrived when somebody ended the recording, so that nothing of it is missing."""
+        with contextlib.suppress(TimeoutError, TransportError):
+            async with asyncio.timeout(_REST_S):
+                while (received := await self.connection.receive()) is not None:
+                    self.file.add("<", received.data, received.channel, received.at)
+                    for event in self.conversation.received(received.data, received.channel, received.at):
+                        self._note(event)
 
     async def _take(self, received: Received) -> None:
         self.file.add("<", received.data, received.channel, received.at)
         events = self.conversation.received(received.data, received.channel, received.at)
         for event in events:
-            self._note(event)
+            self._learn(event)
         if events or received.channel:
             self.file.write_out()
+        for event in events:
+            self.show(event)
         await self._carry_out(events, noted=True)
         await self.connection.settle(received, None)
 
@@ -233,6 +248,10 @@ class Recorder:
             self._timers[name] = _now() + timedelta(seconds=seconds)
 
     def _note(self, event: Event) -> None:
+        self._learn(event)
+        self.show(event)
+
+    def _learn(self, event: Event) -> None:
         """Learn from an event who is the device and who the patient, before their bytes are written."""
         match event:
             case Identified(device):
@@ -240,7 +259,6 @@ class Recorder:
                 self.file.scrubber.innocent.update(name.encode() for name in names if name)
             case Measured(reading) if reading.subject:
                 self.file.scrubber.replace(reading.subject.encode())
-        self.show(event)
 
 
 def _now() -> datetime:

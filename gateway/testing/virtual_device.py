@@ -1,16 +1,18 @@
 """A device that plays a session fixture at the other end of a link, answering the host as the fixture says.
 
 What the device says goes out at the times of the fixture, scaled; what the host says in the fixture is waited
-for. A host that says more than that is not answered. When the host leaves before it has heard everything,
-the connection is played again from its beginning for the host that comes next.
+for. A host that leaves before it has heard everything has the connection played again from its beginning for
+the host that comes next. One that stays when everything was said, and asks again what was asked before, is
+answered as it was the last time.
 
 Kinds of links are subclasses: a pseudo-terminal, a TCP server, a Bluetooth peripheral, a folder.
 """
 
 import asyncio
+import contextlib
 from abc import ABC, abstractmethod
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -72,6 +74,14 @@ class Heard:
                 raise HostLeft
             await self._more()
 
+    def asked(self, data: bytes, channel: str) -> bool:
+        """Whether the host has said `data`; if so, it is forgotten up to there."""
+        return self._found(data, self._said[channel])
+
+    async def more(self) -> None:
+        """Wait until the host says more, or leaves."""
+        await self._more()
+
     async def departure(self) -> None:
         """Wait until the host has left."""
         while self._present:
@@ -93,6 +103,27 @@ async def until(holds: Callable[[], bool]) -> None:
     """Wait for something that the system does not tell of."""
     while not holds():  # noqa: ASYNC110 - nothing would set an event
         await asyncio.sleep(_POLL_S)
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    data: bytes
+    channel: str
+
+
+def _answers(connection: Connection) -> Mapping[_Request, tuple[Exchange, ...]]:
+    """What follows each thing that the host says, the last time that it says it; the longest first."""
+    answers: dict[_Request, tuple[Exchange, ...]] = {}
+    request: _Request | None = None
+    for exchange in connection.exchanges:
+        if exchange.direction == ">":
+            request = _Request(exchange.data, exchange.channel) if exchange.data else None
+            if request is not None:
+                answers[request] = ()
+        elif request is not None:
+            answers[request] += (exchange,)
+    answered = (request for request, said in answers.items() if said)
+    return {request: answers[request] for request in sorted(answered, key=lambda r: -len(r.data))}
 
 
 class VirtualDevice(ABC):
@@ -146,6 +177,19 @@ class VirtualDevice(ABC):
         for connection in self.fixture.connections:
             while not await self._played(connection):
                 pass
+
+    async def answer_on(self) -> None:
+        """Until the host leaves, answer what it asks again as it was answered last."""
+        answers = _answers(self.fixture.connections[-1])
+        with contextlib.suppress(HostLeft):
+            while self.heard.host_is_there:
+                asked = [request for request in answers if self.heard.asked(request.data, request.channel)]
+                for request in asked:
+                    for answer in answers[request]:
+                        self.on_exchange(answer)
+                        await self._say(answer)
+                if not asked:
+                    await self.heard.more()
 
     async def pause(self, seconds: float) -> None:
         """Time of the fixture."""

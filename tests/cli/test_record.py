@@ -1,9 +1,12 @@
 """A device recorded by a technician, with a simulated one in its place."""
 
+import signal
+import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -140,3 +143,50 @@ def test_a_device_that_says_nothing_leaves_no_file(tmp_path: Path, capsys: Captu
         assert run_command(arguments) == 2
     assert "neither side said anything; check the cable" in capsys.readouterr().err
     assert not out.exists()
+
+
+class Streaming:
+    """A device server that sends its frames to whoever connects, and waits."""
+
+    def __init__(self, data: bytes) -> None:
+        self._server = socket.create_server(("127.0.0.1", 0))
+        self.url = f"socket://127.0.0.1:{self._server.getsockname()[1]}"
+        self._data = data
+        self._thread = threading.Thread(target=self._serve)
+
+    def __enter__(self) -> "Streaming":
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._thread.join()
+        self._server.close()
+
+    def _serve(self) -> None:
+        client, _ = self._server.accept()
+        with client:
+            client.sendall(self._data)
+            with suppress(OSError):
+                while client.recv(4096):
+                    pass
+
+
+@pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "kill"])
+def test_nothing_that_was_decoded_is_lost_however_the_recording_ends(ending: signal.Signals, tmp_path: Path):
+    out, data = (
+        tmp_path / "out.toml",
+        b"".join(b"%d.25\r\nM70.%02d,2026-01-15T08:00\r\n" % (n, n) for n in range(92, 99)),
+    )
+    with Streaming(data) as device:
+        command = [sys.executable, "-u", "-m", "gateway", "record", "--driver", "exemplar-scale"]
+        process = subprocess.Popen(
+            [*command, "--port", device.url, str(out), "--scrub"],
+            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        assert any("weight 70.98 kg" in line for line in process.stdout)
+        process.send_signal(ending)
+        process.communicate(timeout=60)
+    fixture = load_fixture(out)
+    assert b"".join(e.data for e in fixture.exchanges if e.direction == "<") == data
+    assert len(fixture.expectation.readings) == (8 if ending is signal.SIGINT else 0)

@@ -75,6 +75,47 @@ def test_a_bluetooth_device_is_found_behind_its_controller():
         assert process.wait(20) == 0
 
 
+POLLED = """
+[session]
+driver = "exemplar-scale"
+started_at = 2026-03-02T09:10:00-05:00
+origin = "constructed"
+
+[[exchange]]
+at = 0.0
+dir = ">"
+text = "W\\r\\n"
+
+[[exchange]]
+at = 0.1
+dir = "<"
+text = "~\\r\\n"
+
+[[exchange]]
+at = 1.0
+dir = ">"
+text = "W\\r\\n"
+
+[[exchange]]
+at = 1.1
+dir = "<"
+text = "72.35\\r\\n"
+"""
+
+
+def test_a_host_that_goes_on_asking_is_answered_as_it_was_the_last_time(tmp_path: Path):
+    session = tmp_path / "polled.toml"
+    session.write_text(POLLED, encoding="utf-8")
+    with simulated(str(session), "--tcp", "127.0.0.1:0", "--speed", "1000") as process:
+        port = int(line(process).split(";")[0].rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as connected:
+            replies, heard = connected.makefile("rb"), []
+            for _ in range(4):
+                connected.sendall(b"W\r\n")
+                heard.append(replies.readline())
+    assert heard == [b"~\r\n", b"72.35\r\n", b"72.35\r\n", b"72.35\r\n"]
+
+
 def test_a_fault_is_played_on_demand():
     options = ("--tcp", "127.0.0.1:0", "--once", "--speed", "1000", "--fault", "drop@2")
     with simulated("ear_temperature.toml", *options) as process:
