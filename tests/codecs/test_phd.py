@@ -336,6 +336,25 @@ def test_a_segment_event_is_confirmed_with_its_own_index_and_count() -> None:
     assert event.is_last
 
 
+@pytest.mark.parametrize("layout", [b"", u16(n.BASIC_VALUE) + u16(2)])
+def test_entries_that_do_not_fill_their_bytes_are_refused(layout: bytes) -> None:
+    association = Association(_SYSTEM_ID)
+    store = device_object(n.STORE, 9, attribute(n.SEGMENT_COUNT, u16(1)))
+    said(association, ASSOCIATION_4000, configuration(0x4000, store))
+    said(association, data(1, apdus.ERROR, u16(1) + u16(0)))
+    values = u16(len(layout) // 4) + encode_block(layout)
+    element = u16(n.NUMERIC) + u16(2) + u16(n.GLUCOSE_CAPILLARY_BLOOD) + u16(1) + values
+    map_ = u16(0) + u16(1) + encode_block(element)
+    segment = u16(0) + u16(1) + encode_block(attribute(n.SEGMENT_MAP, map_))
+    listing = u16(9) + u16(n.SEGMENT_INFORMATION) + encode_block(u16(1) + encode_block(segment))
+    said(association, data(2, apdus.ACTION_ANSWER, listing))
+    info = u16(0) + u32(0) + u32(0xFFFFFFFF) + u16(0xC000) + encode_block(b"")
+    event = u16(9) + u32(0) + u16(n.SEGMENT_DATA) + encode_block(info)
+    outputs = said(association, data(5, apdus.CONFIRMED_EVENT, event))
+    assert broken(outputs) == ["length"]
+    assert replies(outputs)[0][-2:] == u16(0x0008)
+
+
 def _data(apdu: bytes) -> apdus.Data:
     parsed = apdus.parse(apdu)
     assert isinstance(parsed, apdus.Data)

@@ -126,3 +126,32 @@ def test_a_scale_unplugged_in_the_middle_is_weighed_again_when_it_is_back(databa
 
     taken = _play(device, database, scenario)
     assert [str(reading.value("weight")) for reading in taken] == ["113.5", "4.9"]
+
+
+def test_a_report_that_an_unplugged_cuff_did_not_finish_is_sent_again_and_taken_once(
+    database: Database,
+) -> None:
+    fixture = load_fixture(FIXTURES / "phdc" / "cuff_standard.toml")
+    link = _usb_link(fixture)
+    assert link is not None
+    device = VirtualUsbSession(fixture, link, speed=math.inf, impairment=Impairment("disconnect", 3))
+
+    async def scenario(device: VirtualUsbSession, taken: list[Reading]) -> None:
+        await device.play()
+        await until(lambda: bool(taken))
+
+    (reading,) = _play(device, database, scenario)
+    assert [str(each.value) for each in reading.observations] == ["120", "80", "100", "60.0"]
+
+
+def test_a_stall_in_the_middle_of_an_association_is_lifted_and_it_goes_on(database: Database) -> None:
+    fixture = load_fixture(FIXTURES / "phdc" / "cuff_standard.toml")
+    link = _usb_link(fixture)
+    assert link is not None
+
+    async def scenario(device: VirtualUsbSession, taken: list[Reading]) -> None:
+        device.device.stall(0x81)
+        await device.play()
+        await until(lambda: bool(taken))
+
+    assert len(_play(VirtualUsbSession(fixture, link, speed=math.inf), database, scenario)) == 1

@@ -56,6 +56,7 @@ _START, _ALL_OBJECTS, _WITHOUT_LIMIT, _ONCE = 0x8000, 0x0800, 0x0020, 0x0080
 _DATA_REQUEST_ID = 1
 _ENABLED = u16(1)
 _BADLY_STRUCTURED = 2
+_MOST_KNOWN = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -312,6 +313,8 @@ class Association:
         answer = u16(sent.id) + u16(_ACCEPTED if is_understood else _UNSUPPORTED)
         if not is_understood:
             return (Notice(f"configuration 0x{sent.id:04X} holds nothing that is understood"),), answer
+        if len(self._known) >= _MOST_KNOWN:
+            self._known.clear()
         self._known[self._request.system_id, sent.id] = sent
         self._objects = sent.objects
         return (Notice(f"configuration 0x{sent.id:04X} of {len(sent.objects)} objects"),), answer

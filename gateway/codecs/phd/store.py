@@ -124,7 +124,7 @@ def stored(data: SegmentData, segment: Segment, objects: Objects) -> tuple[Obser
     DecodeError
         Their number, their length and the segment's map do not agree.
     """
-    if data.entries.left != data.count * segment.entry_size:
+    if not segment.entry_size or data.entries.left != data.count * segment.entry_size:
         what = f"{data.count} entries of {segment.entry_size} bytes do not fill {data.entries.left}"
         raise DecodeError("length", what, offset=data.entries.offset)
     return tuple(
