@@ -61,6 +61,7 @@ _DF7_START = re.compile(rb"[%s].{4}[%s].{4}[%s]" % (_FIRST, _OTHER, _OTHER), re.
 _RECORD_START = re.compile(rb"\x00\x02\x00\x0d")
 _CLOCK_ANSWER = re.compile(rb"\x02\xf2\x06(.{6})\x03", re.DOTALL)
 _CLOCK_ANSWER_BEGUN = re.compile(rb"\x02(?:\xf2(?:\x06.{0,6})?)?\Z", re.DOTALL)
+_CENTURIES = range(19, 22)
 _RECORD_FIELDS = 14
 _RECORD_LONGEST = 64
 
@@ -164,6 +165,8 @@ def parse_record(record: bytes) -> Sample:
         taken_at = datetime(  # noqa: DTZ001 - the device states no zone
             century * 100 + year, month, day, hour, minute, second, hundredths * 10_000
         )
+        if century not in _CENTURIES:
+            raise ValueError
     except ValueError:
         stated = f"{century:02}{year:02}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}"
         error = DecodeError("time", f"no such date and time: {stated}", offset=6)

@@ -322,6 +322,11 @@ DRIVER = Driver(
         Setting("frame_numbers", ("0-7", "1-7"), "0-7", "how frames are counted after the first"),
     ),
     evidence="capture",
+    specials=(
+        *("dashes", "asterisks", "pluses", "INVALID", "ERROR", "NO RESULT", "status X", "status I"),
+        *("finding", "suspicion", "image", "report type X", "action code Q"),
+        *(f"processing id {letter}" for letter in "QTD"),
+    ),
     session=Session,
     frames=Frames,
 )

@@ -236,6 +236,7 @@ DRIVER = Driver(
         Setting("encoding", ("latin-1", "cp1252", "utf-8", "cp850"), "latin-1", "of words and identifiers"),
     ),
     evidence="capture",
+    specials=("error code", "control", "no results"),
     session=Session,
     frames=Frames,
 )

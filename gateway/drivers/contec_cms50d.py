@@ -266,6 +266,13 @@ DRIVER = Driver(
         ),
     ),
     evidence="capture",
+    specials=(
+        *(f"old: {what}" for what in (*_NO_FINGER, "zeros", "SpO2 127", "pulse 255")),
+        *(f"v7: {what}" for what in (*_NO_FINGER, "zeros", "SpO2 7F", "pulse FF")),
+        *(f"v7: {what}" for what in ("stored second without a value", "refused", "leaves")),
+        "hid: SpO2 7F",
+        "hid: pulse 255",
+    ),
     session=Session,
     frames=Frames,
 )

@@ -379,5 +379,6 @@ DRIVER = Driver(
         ),
     ),
     evidence="manual",
+    specials=("no value",),
     session=Session,
 )

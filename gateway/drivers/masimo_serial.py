@@ -248,6 +248,7 @@ DRIVER = Driver(
         clock_setting("measure", "off"),
     ),
     evidence="capture",
+    specials=(*sorted(_UNUSABLE), "dashes", "zeros in a trend", "zeros in the stream"),
     session=Session,
     frames=_frames,
 )

@@ -191,6 +191,11 @@ DRIVER = Driver(
         clock_setting("off", "measure", "set"),
     ),
     evidence="capture",
+    specials=(
+        *_NO_FINGER,
+        *(f"packet: {what}" for what in _NO_FINGER[:3]),
+        *("SpO2 127", "pulse rate 511", "zeros", "beyond 100 %", "packet without values", "dashes"),
+    ),
     session=Session,
     frames=Frames,
 )
