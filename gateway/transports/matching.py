@@ -58,7 +58,9 @@ class Match:
 
 def match(present: Present, drivers: Iterable[Driver]) -> Match:
     """The driver for a device, if what it says of itself tells."""
-    ranked = {driver.id: max(_rank(link, present) for link in driver.links) for driver in drivers}
+    ranked = {
+        driver.id: max((_rank(link, present) for link in driver.links), default=0) for driver in drivers
+    }
     best = max(ranked.values(), default=0)
     candidates = tuple(sorted((d for d, rank in ranked.items() if rank), key=lambda d: (-ranked[d], d)))
     leading = [driver for driver in candidates if ranked[driver] == best]
