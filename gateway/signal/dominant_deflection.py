@@ -10,6 +10,14 @@ _BASELINE_HALF_S = 0.12
 _BASELINE_HALF_SAMPLES = 14
 _CLEARLY_LARGER = 1.25
 
+# The top of a wave, and by how many standard deviations of the noise its samples may differ.
+_TOP_HALF_S = 0.012
+_TOP_NOISE = 3.0
+# From the median of fourth differences of white noise to its standard deviation.
+_DEVIATION_BY_DIFFERENCES = 1 / (0.6745 * 70**0.5)
+# Below, the top of a QRS is a sample or two, and its curvature would be taken for noise.
+_LEAST_RATE_WITH_A_TOP_HZ = 400.0
+
 
 class Deflections(NamedTuple):
     """What dominates each QRS.
@@ -33,10 +41,11 @@ def dominant_deflections(
     near: NDArray[np.int64],
     upward_before: bool | None = None,
 ) -> Deflections:
-    """The sample farthest from the baseline, which is the median around each QRS.
+    """The sample farthest from the baseline, which runs with the drift through the median around each QRS.
 
     Where both directions are about as large, that of the beat before is kept, for an R-peak that hops
-    between R and S would make a regular rhythm look irregular.
+    between R and S would make a regular rhythm look irregular. At high rates noise alone decides which of the
+    samples at the top of a wave is the largest; there it is the middle of those that noise cannot tell apart.
 
     Parameters
     ----------
@@ -48,8 +57,12 @@ def dominant_deflections(
         Direction of the beat before the first, if there was one.
     """
     half, wide = (round(seconds * sample_rate_hz) for seconds in (_QRS_HALF_S, _BASELINE_HALF_S))
+    step = max(1, wide // _BASELINE_HALF_SAMPLES)
     first, qrs = _windows(ekg_mv, near, half, 1)
-    _, around = _windows(ekg_mv, near, wide, max(1, wide // _BASELINE_HALF_SAMPLES))
+    first_around, around = _windows(ekg_mv, near, wide, step)
+    drift = _drift(around)[:, np.newaxis] / step
+    qrs -= drift * np.arange(qrs.shape[1])
+    around -= drift * (step * np.arange(around.shape[1]) - (first - first_around)[:, np.newaxis])
     middle = around.shape[1] // 2
     baseline = np.partition(around, middle, axis=1)[:, middle]
     each = np.arange(len(near))
@@ -61,7 +74,36 @@ def dominant_deflections(
         upward_before = bool(upward[0])
     known = np.maximum.accumulate(np.where(clear, each + 1, 0))
     upward = np.concatenate(([bool(upward_before)], upward))[known]
-    return Deflections(first + np.where(upward, highest, lowest), up + down, upward)
+    peaks = np.where(upward, highest, lowest)
+    if sample_rate_hz >= _LEAST_RATE_WITH_A_TOP_HZ:
+        rising = np.where(upward, 1.0, -1.0)[:, np.newaxis] * qrs
+        peaks = _middle_of_top(rising, peaks, round(_TOP_HALF_S * sample_rate_hz))
+    return Deflections(first + peaks, up + down, upward)
+
+
+def _drift(around: NDArray[np.float64]) -> NDArray[np.float64]:
+    """From the first sixth of each row to the last, by the median of either, a column."""
+    columns = around.shape[1]
+    sixth = max(1, columns // 6)
+    flanks = (
+        np.partition(part, sixth // 2, axis=1)[:, sixth // 2]
+        for part in (around[:, :sixth], around[:, -sixth:])
+    )
+    before, after = flanks
+    return np.asarray((after - before) / max(1, columns - sixth))
+
+
+def _middle_of_top(qrs: NDArray[np.float64], peaks: NDArray[np.int64], half: int) -> NDArray[np.int64]:
+    """The mean place, near each peak, of what is as high as it but for noise."""
+    length = qrs.shape[1]
+    if length < 5:
+        return peaks
+    noise = np.median(np.abs(np.diff(qrs, 4, axis=1)), axis=1) * _DEVIATION_BY_DIFFERENCES
+    near = (peaks[:, np.newaxis] + np.arange(-half, half + 1)).clip(0, length - 1)
+    each = np.arange(len(qrs))
+    least = qrs[each, peaks] - _TOP_NOISE * noise
+    top = np.take_along_axis(qrs, near, axis=1) >= least[:, np.newaxis]
+    return np.asarray(np.rint((near * top).sum(axis=1) / top.sum(axis=1)), dtype=np.int64)
 
 
 def _windows(

@@ -13,6 +13,7 @@ class LevelledGaps:
 
     def __init__(self) -> None:
         self._last = np.nan
+        self._in_gap = True
         self._shift = 0.0
 
     def levelled(self, block: NDArray[np.float64], missing: NDArray[np.bool_]) -> NDArray[np.float64]:
@@ -27,16 +28,16 @@ class LevelledGaps:
         -------
         (n,) array, mV
         """
-        if not missing.any() and not np.isnan(self._last):
+        if not self._in_gap and not missing.any():
             self._last = block[-1]
             return block + self._shift if self._shift else block
         values = np.concatenate(([self._last], np.where(missing, np.nan, block)))
         absent = np.isnan(values)
         held = values[np.maximum.accumulate(np.where(absent, 0, np.arange(len(values))))]
-        resumed = np.flatnonzero(absent[:-1] & ~absent[1:]) + 1
+        resumed = np.flatnonzero(np.concatenate(([self._in_gap], missing[:-1])) & ~missing) + 1
         steps = np.zeros(len(values))
         steps[0] = self._shift
         steps[resumed] = np.nan_to_num(held[resumed - 1]) - values[resumed]
         shift = np.cumsum(steps)
-        self._last, self._shift = held[-1], shift[-1]
+        self._last, self._in_gap, self._shift = held[-1], bool(missing[-1]), shift[-1]
         return np.nan_to_num(held + shift)[1:]

@@ -13,6 +13,7 @@ The weights were fitted and cross-validated over the records of the MIT-BIH Arrh
 and with the muscle and electrode noise of its Noise Stress Test Database.
 """
 
+from bisect import bisect_left, insort
 from collections import deque
 from math import inf, log
 from typing import NamedTuple
@@ -29,8 +30,12 @@ _BY_CLEARANCE = 2.5
 _MOST_CLEARANCE = 3.0
 _BY_LIKENESS = 3.239
 _PRIOR_OF_LIKE = _PRIOR + _BY_LIKENESS
-# Log odds lost with an interval unlike the usual one, by its log ratio.
+# Log odds lost with an interval unlike the usual one, by its log ratio. An early beat is the less likely the
+# less the last intervals were apart from the usual one.
 _BY_EARLINESS = 2.268
+_USUAL_SPREAD = 0.06
+_LEAST_SPREAD = 0.01
+_LEAST_STEADINESS, _MOST_STEADINESS = 0.6, 3.0
 _BY_LATENESS = 2.444
 _MOST_LATENESS = 1.493
 # A T wave stands in the shadow of its QRS: log odds lost by log ratio to it, at the refractory period.
@@ -70,16 +75,21 @@ class Weighed(NamedTuple):
 class _Recent:
     """The median of the last values."""
 
-    __slots__ = ("_values", "median")
+    __slots__ = ("_ascending", "_length", "_values", "median")
 
     def __init__(self, length: int, value: float) -> None:
-        self._values: deque[float] = deque(maxlen=length)
+        self._values: deque[float] = deque()
+        self._ascending: list[float] = []
+        self._length = length
         self.median = value
 
     def add(self, value: float) -> None:
-        values = self._values
+        values, ascending = self._values, self._ascending
+        if len(values) == self._length:
+            del ascending[bisect_left(ascending, values.popleft())]
         values.append(value)
-        self.median = sorted(values)[len(values) // 2]
+        insort(ascending, value)
+        self.median = ascending[len(ascending) // 2]
 
 
 class BeatDecision:
@@ -88,11 +98,9 @@ class BeatDecision:
     Parameters
     ----------
     sample_rate_hz : float
-    shape_length : int
-        Of the candidates' shapes.
     """
 
-    def __init__(self, sample_rate_hz: float, shape_length: int) -> None:
+    def __init__(self, sample_rate_hz: float) -> None:
         self._refractory = _REFRACTORY_S * sample_rate_hz
         self._shadow_time = _SHADOW_S * sample_rate_hz
         self._p_wave = _P_WAVE_S * sample_rate_hz
@@ -103,8 +111,9 @@ class BeatDecision:
         self._beat_level = _Recent(5, -inf)
         self._other_level = _Recent(9, -inf)
         self._interval = _Recent(9, _USUAL_INTERVAL_S * sample_rate_hz)
-        self._shapes = np.zeros((_BEATS_REMEMBERED, shape_length))
-        self._beats = 0
+        self._shapes: deque[NDArray[np.float64]] = deque(maxlen=_BEATS_REMEMBERED)
+        self._spread = _Recent(15, _USUAL_SPREAD)
+        self._by_earliness = _BY_EARLINESS
         self._steady = False
         self._last: Weighed | None = None
         self._certain: Weighed | None = None
@@ -187,7 +196,7 @@ class BeatDecision:
             return
         if interval < self._refractory:
             return
-        early = _BY_EARLINESS * log(interval / usual) if interval < usual else 0.0
+        early = self._by_earliness * log(interval / usual) if interval < usual else 0.0
         if odds + early <= _POSSIBLE:
             self._other_level.add(level)
             return
@@ -220,9 +229,10 @@ class BeatDecision:
 
     def _compared(self, candidate: Weighed) -> Weighed:
         """With its log odds, until now those of full likeness to the last beats, corrected."""
-        if self._beats < _BEATS_TO_COMPARE:
+        if len(self._shapes) < _BEATS_TO_COMPARE:
             return candidate
-        likeness = max(0.0, *(self._shapes @ candidate.shape.T).ravel().tolist())
+        beats = np.stack([shape[1] for shape in self._shapes])
+        likeness = max(0.0, *(beats @ candidate.shape.T).ravel().tolist())
         return candidate._replace(log_odds=candidate.log_odds - _BY_LIKENESS * (1 - likeness))
 
     def _decide(self, beat: Weighed) -> None:
@@ -275,12 +285,17 @@ class BeatDecision:
             interval = beat.sample - self._last.sample
             self._steady = _STEADY_LEAST < interval / self._interval.median < _STEADY_MOST
             if interval < self._longest:
-                self._interval.add(interval)
+                self._see_interval(interval)
         self._beat_level.add(beat.level)
-        self._shapes[self._beats % _BEATS_REMEMBERED] = beat.shape[1]
-        self._beats += 1
+        self._shapes.append(beat.shape)
         self._last = beat
         self._taken.append(beat)
+
+    def _see_interval(self, interval: float) -> None:
+        self._interval.add(interval)
+        self._spread.add(abs(interval / self._interval.median - 1))
+        steadiness = _USUAL_SPREAD / (self._spread.median + _LEAST_SPREAD)
+        self._by_earliness = _BY_EARLINESS * min(max(steadiness, _LEAST_STEADINESS), _MOST_STEADINESS)
 
     def _follows(self, before: Weighed | None, after: Weighed) -> float:
         if before is None:
@@ -293,7 +308,7 @@ class BeatDecision:
     def _fit(self, interval: float) -> float:
         lateness = log(interval / self._interval.median)
         if lateness < 0:
-            return _BY_EARLINESS * lateness
+            return self._by_earliness * lateness
         return -_BY_LATENESS * min(lateness, _MOST_LATENESS)
 
     def _shadow(self, interval: float, before: Weighed | None, level: float) -> float:

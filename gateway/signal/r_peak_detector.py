@@ -11,7 +11,7 @@ from gateway.signal.gaps import LevelledGaps
 from gateway.signal.qrs_candidates import QrsCandidates
 from gateway.signal.qrs_decision import BeatDecision, Weighed
 
-LARGEST_BLOCK = 1 << 15
+LARGEST_BLOCK = 1 << 16
 """Samples; larger blocks are no faster."""
 
 # Longer than a decision can wait.
@@ -46,7 +46,7 @@ class RPeakDetector:
         self._rate = sample_rate_hz
         self._gaps = LevelledGaps()
         self._candidates = QrsCandidates(sample_rate_hz)
-        self._decision = BeatDecision(sample_rate_hz, self._candidates.shape_length)
+        self._decision = BeatDecision(sample_rate_hz)
         self._kept = round(_HISTORY_S * sample_rate_hz)
         self._fed = 0
         self._history = np.empty(0)
@@ -89,7 +89,8 @@ class RPeakDetector:
         samples, heights, upward = dominant_deflections(self._history, self._rate, near, self._upward)
         self._upward = bool(upward[-1])
         log_odds = [beat.log_odds for beat in beats]
-        unseen = self._missing[samples]
+        # A QRS that is cut off has its largest value, not its peak, at the end.
+        unseen = self._missing[samples] | (samples == -start) | (samples == len(self._history) - 1)
         if unseen.any():
             samples, heights = samples[~unseen], heights[~unseen]
             log_odds = [odds for odds, missing in zip(log_odds, unseen.tolist(), strict=True) if not missing]

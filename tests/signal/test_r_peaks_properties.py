@@ -47,6 +47,25 @@ def test_the_rate_changes_no_beat(rate_hz: float) -> None:
     assert detect_r_peaks(ekg, rate_hz).tolist() == samples(STEADY_S, rate_hz)
 
 
+@pytest.mark.parametrize("rate_hz", [500.0, 1000.0, 2000.0])
+def test_noise_moves_no_peak_farther_than_a_sample(rate_hz: float) -> None:
+    ekg = train(STEADY_S, rate_hz=rate_hz)
+    ekg += np.random.default_rng(8).normal(0, 0.02, len(ekg))
+    assert np.abs(detect_r_peaks(ekg, rate_hz) - samples(STEADY_S, rate_hz)).max() <= 1
+
+
+def test_a_drifting_baseline_moves_no_peak() -> None:
+    ekg = train(STEADY_S, width_s=0.05)
+    drift = 1.5 * np.sin(2 * np.pi * 0.3 * np.arange(len(ekg)) / RATE_HZ)
+    assert np.abs(detect_r_peaks(ekg + drift, RATE_HZ) - samples(STEADY_S)).max() <= 1
+
+
+def test_a_qrs_that_the_recording_cuts_off_is_no_peak() -> None:
+    ekg = train(STEADY_S)
+    cut = samples(STEADY_S)[-1] - 2
+    assert detect_r_peaks(ekg[:cut], RATE_HZ).tolist() == samples(STEADY_S)[:-1]
+
+
 def test_two_recordings_joined_have_the_peaks_of_both() -> None:
     first, second = train(STEADY_S), train(STEADY_S, -1.0)
     joined = detect_r_peaks(np.concatenate((first, second)), RATE_HZ)

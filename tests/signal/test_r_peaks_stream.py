@@ -67,6 +67,13 @@ def test_a_gap_is_told_or_fed_as_nan_with_the_same_result() -> None:
     assert beats == streamed(ekg, [])
 
 
+def test_a_gap_that_ends_with_a_chunk_is_closed_like_any_other() -> None:
+    ekg = heart()
+    ekg[1:626] = np.nan
+    ekg[626:] += 2
+    assert streamed(ekg, [626]) == streamed(ekg, [])
+
+
 def test_gaps_and_saturation_are_in_the_result() -> None:
     stream, ekg = RPeakStream(RATE_HZ), heart()
     ekg[4000:4200] = 5.0
