@@ -111,5 +111,9 @@ class TransportError(GatewayError):
     """A port, adapter, socket or folder that is not there, is held by another, or went away."""
 
 
+class RefusedError(TransportError):
+    """The device did not do one thing that it was asked; the connection goes on."""
+
+
 class StoreError(GatewayError):
     """The database cannot be opened or written; nothing is accepted until it can."""

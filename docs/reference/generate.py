@@ -96,6 +96,7 @@ _CONTRACT: Mapping[str, tuple[object, ...]] = {
         contract.Progress,
         contract.Identified,
         contract.Send,
+        contract.Unfinished,
         contract.SetTimer,
         contract.Subscribe,
         contract.Read,

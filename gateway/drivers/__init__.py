@@ -28,6 +28,7 @@ from gateway.drivers.contract import (
     Setting,
     Subscribe,
     TcpLink,
+    Unfinished,
     UsbLink,
     clock_setting,
 )
@@ -60,6 +61,7 @@ __all__ = [
     "Setting",
     "Subscribe",
     "TcpLink",
+    "Unfinished",
     "UsbLink",
     "clock_setting",
     "load",

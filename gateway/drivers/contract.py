@@ -65,6 +65,14 @@ class Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfinished:
+    """The value just received is a part, and the reading of which it is one comes later.
+
+    Its raw bytes stay in the journal until a later value of the same channel has made a reading.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Progress:
     """For the screen only: measuring, moving, searching. Never a value to keep.
 
@@ -130,6 +138,7 @@ Event = (
     | SetTimer
     | Identified
     | Measured
+    | Unfinished
     | Progress
     | Fault
     | ClockRead

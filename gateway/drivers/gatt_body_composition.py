@@ -40,7 +40,17 @@ from gateway.codecs.gatt.body_composition import (
 )
 from gateway.codecs.gatt.date_time import Stamp
 from gateway.drivers import gatt_weight_scale as scale
-from gateway.drivers.contract import BleLink, Driver, Events, Measured, Progress, Read, SetTimer, Subscribe
+from gateway.drivers.contract import (
+    BleLink,
+    Driver,
+    Events,
+    Measured,
+    Progress,
+    Read,
+    SetTimer,
+    Subscribe,
+    Unfinished,
+)
 from gateway.drivers.gatt_session import CLOCK_SETTING, GattFrames, Recent, left_over, timed
 from gateway.drivers.gatt_users import SETTINGS, ScaleUser
 from gateway.model import Observation, Reading, rejected
@@ -200,7 +210,8 @@ class Session(Frames):
             return (*self._first_alone(), self._whole(part))
         if self._first is None:
             self._first = part
-            return Progress("the first of two parts"), SetTimer(_SECOND_PART, _SECOND_PART_S)
+            wait = SetTimer(_SECOND_PART, _SECOND_PART_S)
+            return Unfinished(), Progress("the first of two parts"), wait
         first, self._first = self._first, None
         together = joined(first.measured, part.measured)
         if together is None:

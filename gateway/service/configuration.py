@@ -14,7 +14,7 @@ from gateway.drivers import CLOCK, ClockUse, Driver, load
 from gateway.drivers.conversation import check_settings
 from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7.profiles import PROFILES
-from gateway.transports import check_url
+from gateway.transports import HOLD_OFF_S, check_url
 
 
 def _address(text: object) -> object:
@@ -75,9 +75,14 @@ class InboundTable(_Table):
 
 
 class BluetoothTable(_Table):
-    """``system``, or a controller that is spoken to directly: a bumble transport name."""
+    """The adapter, and how long a device that has hung up is left alone.
+
+    The adapter is ``system``, BlueZ's name of one of several (``hci1``), or a controller that is spoken to
+    directly: a bumble transport name.
+    """
 
     controller: str = "system"
+    hold_off_s: float = Field(default=HOLD_OFF_S, ge=0)
 
 
 class DriversTable(_Table):
@@ -109,6 +114,7 @@ class DeviceTable(_Table):
     serial: str | None = None
     model: str | None = None
     zone: Zone | None = None
+    adapter: str | None = None
     clock: ClockUse | None = None
     on_connect: Literal["take", "hold"] = "take"
     settings: dict[str, str] = Field(default_factory=dict)

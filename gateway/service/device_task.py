@@ -22,9 +22,10 @@ from gateway.drivers import (
     Send,
     SetTimer,
     Subscribe,
+    Unfinished,
 )
 from gateway.drivers.clock import drift_text
-from gateway.errors import StoreError, TransportError
+from gateway.errors import RefusedError, StoreError, TransportError
 from gateway.model import Reading
 from gateway.service.acceptance import Accepted
 from gateway.service.backoff import Backoff
@@ -110,11 +111,19 @@ class DeviceTask:
             return
         conversation = self.converse()
         for row in rows:
-            for event in conversation.received(row.data, row.channel, row.at):
-                if isinstance(event, Measured):
-                    log.info("recovered from the journal")
-                    await self.accept(event.reading, row.at)
+            await self._accept_recovered(conversation.received(row.data, row.channel, row.at), row.at, log)
+        last = rows[-1].at
+        await self._accept_recovered(conversation.disconnected(last), last, log)
+        for row in rows:
             await self.journal.drop(row.id)
+
+    async def _accept_recovered(
+        self, events: Events, at: datetime, log: structlog.typing.FilteringBoundLogger
+    ) -> None:
+        for event in events:
+            if isinstance(event, Measured):
+                log.info("recovered from the journal")
+                await self.accept(event.reading, at)
 
 
 class _Link:
@@ -158,7 +167,10 @@ class _Link:
         events = self._conversation.received(received.data, received.channel, received.at)
         doubtful = received.kept and self._task.hold_kept
         await self._carry_out(_doubted(events) if doubtful else events, received.at)
-        await self._task.journal.settled(received)
+        if any(isinstance(event, Unfinished) for event in events):
+            self._task.journal.unfinished(received)
+        else:
+            await self._task.journal.settled(received)
         await self._connection.settle(received, _refusal(events))
 
     def _seconds_to_next_timer(self) -> float | None:
@@ -207,6 +219,10 @@ class _Link:
         except KeyError:
             if not optional:
                 raise TransportError(f"the device has no {channel}; is it the right driver for it?") from None
+        except RefusedError as refusal:
+            if not optional:
+                raise
+            self._log.info("refused by the device", channel=channel, reason=str(refusal))
 
     async def _store(self, reading: Reading, at: datetime) -> None:
         accepted = await self._task.accept(reading, at)

@@ -12,14 +12,15 @@ advertising, link layer, L2CAP, ATT, pairing. What this cannot show is a radio's
 
 import asyncio
 import contextlib
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal, Self
 
-from bumble.att import Attribute
+from bumble.att import ATT_Error, Attribute, ErrorCode
 from bumble.controller import Controller
 from bumble.core import UUID, AdvertisingData, BaseBumbleError
-from bumble.device import Connection, Device
+from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.gatt import (
     GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR,
     Characteristic,
@@ -32,6 +33,7 @@ from bumble.hci import (
     HCI_ErrorCode,
     HCI_LE_Connection_Complete_Event,
     HCI_LE_Create_Connection_Cancel_Command,
+    HCI_LE_Set_Random_Address_Command,
     HCI_StatusReturnParameters,
     Role,
 )
@@ -55,6 +57,7 @@ _UUID_LISTS = {
     16: AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
 }
 _ADVERTISING_INTERVAL_MS = 20.0
+_WRITES = {"write", "write-without-response"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +81,15 @@ class VirtualService:
 
 @dataclass(frozen=True, slots=True)
 class PeripheralPlan:
-    """A device as it shall be: its name, address and services."""
+    """A device as it shall be: its name, address and services.
+
+    A `private` one is seen under addresses that change, and tells whom it pairs with which it really has.
+    """
 
     name: str
     services: tuple[VirtualService, ...]
     address: str = "F0:F1:F2:F3:F4:F5"
+    private: bool = False
 
 
 class _RoomController(Controller):
@@ -140,6 +147,9 @@ class _HciSocket(asyncio.Protocol):
         self._parser = PacketParser(self._controller)
         self._room.clients.add(self)
         self._room.arrival.set()
+
+    def is_connected_with(self, peripheral: "VirtualPeripheral") -> bool:
+        return any(address == peripheral.address for address in self._controller.le_connections)
 
     def on_packet(self, packet: bytes) -> None:
         self.transport.write(packet)
@@ -203,6 +213,12 @@ class BluetoothRoom:
         for client in tuple(self.clients):
             client.transport.abort()
 
+    def drop_client(self, *, serving: "VirtualPeripheral") -> None:
+        """Cut the socket of the client that is connected with a device, as if its adapter had been pulled."""
+        for client in tuple(self.clients):
+            if client.is_connected_with(serving):
+                client.transport.abort()
+
     async def close(self) -> None:
         for peripheral in self._peripherals:
             await peripheral.power_off()
@@ -245,9 +261,10 @@ class VirtualPeripheral:
         self.on_write: Callable[[str, bytes], None] | None = None
         self._state = _State()
         self._controller = _RoomController(plan.name, link=link)
-        self._device = Device(plan.name, Address(plan.address), host=Host(self._controller, self._controller))
+        self._device = Device(config=_configuration(plan), host=Host(self._controller, self._controller))
         self._characteristics: dict[str, Characteristic[bytes]] = {}
         self._values: dict[str, bytes] = {}
+        self._refused: set[str] = set()
         self._device.add_services([self._service(service) for service in plan.services])
         self._device.advertising_data = _advertisement(plan)
         self._device.on(Device.EVENT_CONNECTION, self._connected)
@@ -267,6 +284,15 @@ class VirtualPeripheral:
         """Stop advertising; a connection goes on."""
         await self._device.stop_advertising()
 
+    async def change_address(self) -> None:
+        """Be seen under another address from now on, as a private device is every few minutes."""
+        await self.fall_silent()
+        self._device.random_address = Address.generate_private_address(self._device.irk)
+        await self._device.send_sync_command(
+            HCI_LE_Set_Random_Address_Command(random_address=self._device.random_address)
+        )
+        await self.advertise()
+
     async def disconnect(self) -> None:
         """Hang up, as a device does that has told everything."""
         for connection in tuple(self._state.connections):
@@ -279,6 +305,11 @@ class VirtualPeripheral:
         self._controller.lose_power()
         await self._device.stop_advertising()
         await self._device.power_off()
+
+    @property
+    def address(self) -> Address:
+        """Under which it is seen now."""
+        return self._device.random_address
 
     @property
     def is_connected(self) -> bool:
@@ -324,6 +355,10 @@ class VirtualPeripheral:
         """What the next read gives."""
         self._values[uuid] = value
 
+    def refuse(self, uuid: str) -> None:
+        """Let nobody read a characteristic from now on."""
+        self._refused.add(uuid)
+
     async def _until(self, holds: Callable[[], bool]) -> None:
         while not holds():
             self._state.changed.clear()
@@ -343,11 +378,18 @@ class VirtualPeripheral:
         self._state.subscribed.clear()
         self._state.changed.set()
 
-    def _take(self, uuid: str, value: bytes) -> None:
-        self.written.append((uuid, value))
+    def _give(self, planned: VirtualCharacteristic) -> bytes:
+        if planned.uuid in self._refused:
+            raise ATT_Error(ErrorCode.READ_NOT_PERMITTED)
+        return self._values[planned.uuid]
+
+    def _take(self, planned: VirtualCharacteristic, value: bytes) -> None:
+        if not _WRITES.intersection(planned.properties):
+            raise ATT_Error(ErrorCode.WRITE_NOT_PERMITTED)
+        self.written.append((planned.uuid, value))
         self._state.changed.set()
         if self.on_write is not None:
-            self.on_write(uuid, value)
+            self.on_write(planned.uuid, value)
 
     def _subscription(self, uuid: str, wanted: bool) -> None:
         if wanted:
@@ -369,8 +411,8 @@ class VirtualPeripheral:
             properties,
             _permissions(planned.encrypted),
             CharacteristicValue(
-                read=lambda _: self._values[planned.uuid],
-                write=lambda _, value: self._take(planned.uuid, bytes(value)),
+                read=lambda _: self._give(planned),
+                write=lambda _, value: self._take(planned, bytes(value)),
             ),
             descriptors,
         )
@@ -389,6 +431,16 @@ class VirtualPeripheral:
                 )
             )
         return made
+
+
+def _configuration(plan: PeripheralPlan) -> DeviceConfiguration:
+    return DeviceConfiguration(
+        name=plan.name,
+        address=Address(plan.address),
+        irk=hashlib.sha256(plan.address.encode()).digest()[:16],
+        le_privacy_enabled=plan.private,
+        le_rpa_timeout=0,
+    )
 
 
 def _permissions(encrypted: bool) -> Attribute.Permissions:

@@ -25,10 +25,10 @@ from bleak.exc import BleakDBusError, BleakError, BleakGATTProtocolError
 from bleak.uuids import normalize_uuid_str
 
 from gateway.drivers import BleLink
-from gateway.errors import TransportError
+from gateway.errors import RefusedError, TransportError
 from gateway.model import Device
 from gateway.transports.bluetooth_adapter import FAILURES, BluetoothAdapter, Lookout, Sighting, plain
-from gateway.transports.contract import Keep, Received
+from gateway.transports.contract import HOLD_OFF_S, Keep, Received
 from gateway.transports.inbox import Inbox
 
 T = TypeVar("T")
@@ -72,11 +72,15 @@ class BleConnection:
         ------
         KeyError
             The device has no such characteristic.
+        RefusedError
+            The device did not agree.
         TransportError
-            The device refused, or the connection ended.
+            The connection ended.
         """
         characteristic = self._characteristic(channel)
-        arrived = partial(self._arrived, channel)
+        # What is only notified is never confirmed, so nothing is gained by a commit for each such value.
+        keep = self._keep if "indicate" in characteristic.properties else None
+        arrived = partial(self._arrived, channel, keep)
         await self._ask(lambda: self._client.start_notify(characteristic, arrived))
 
     async def send(self, data: bytes, channel: str) -> None:
@@ -107,13 +111,13 @@ class BleConnection:
                     return characteristic
         raise KeyError(channel)
 
-    def _arrived(self, channel: str, _: BleakGATTCharacteristic, data: bytearray) -> None:
+    def _arrived(self, channel: str, keep: Keep | None, _: BleakGATTCharacteristic, data: bytearray) -> None:
         """The stack's callback. What it raises keeps the stack from confirming, where the stack waits."""
         received = Received(bytes(data), channel, datetime.now(UTC))
-        if self._keep is not None:
+        if keep is not None:
             kept = False
             try:
-                self._keep(received)
+                keep(received)
                 kept = True
             finally:
                 if not kept:
@@ -129,8 +133,14 @@ class BleConnection:
                     raise
             await self._pair()
             return await self._line.while_connected(operation())
+        except (BleakGATTProtocolError, BleakDBusError) as refusal:
+            raise self._refused(refusal) from refusal
         except FAILURES as error:
             raise TransportError(f"{self._url}: {plain(error)}") from error
+
+    def _refused(self, refusal: BleakGATTProtocolError | BleakDBusError) -> TransportError:
+        said = f"{self._url}: {plain(refusal)}"
+        return RefusedError(said) if self._client.is_connected else TransportError(said)
 
     async def _pair(self) -> None:
         """Pair, once a connection. A bond that the device has lost is for a person to remove, not for us."""
@@ -188,13 +198,15 @@ class BleTransport:
     ----------
     url : str
     target : str
-        Its address, or its name as advertised; ``""`` for any device that `link` describes.
+        Its address, or its name as advertised; ``""`` for any device that one of the links describes.
     link : BleLink
     adapter : BluetoothAdapter
     keep : callable, optional
         The journal: called with each value in the callback, before the stack's confirmation where it waits.
     hold_off_s : float
         After a disconnection many devices go on advertising for a while with nothing new to tell.
+    others : tuple of BleLink
+        Further descriptions of the same family.
     """
 
     url: str
@@ -202,7 +214,8 @@ class BleTransport:
     link: BleLink
     adapter: BluetoothAdapter
     keep: Keep | None = None
-    hold_off_s: float = 10.0
+    hold_off_s: float = HOLD_OFF_S
+    others: tuple[BleLink, ...] = ()
     _free_at: float = field(default=0.0, init=False)
 
     async def open(self) -> BleConnection:
@@ -246,7 +259,7 @@ class BleTransport:
             return sighting.address.lower() == self.target.lower()
         if self.target:
             return sighting.name == self.target
-        return fits(self.link, sighting)
+        return any(fits(link, sighting) for link in (self.link, *self.others))
 
     def _hold_off(self) -> None:
         self._free_at = time.monotonic() + self.hold_off_s

@@ -7,6 +7,9 @@ from typing import Protocol
 
 from gateway.model import Device
 
+HOLD_OFF_S = 10.0
+"""How long a wireless device that has just hung up is left alone, where nothing else is configured."""
+
 
 @dataclass(frozen=True, slots=True)
 class Received:
@@ -43,11 +46,21 @@ class Connection(Protocol):
         ...
 
     async def send(self, data: bytes, channel: str) -> None:
-        """Bytes to the device. Raises TransportError if they cannot be, KeyError for a channel it lacks."""
+        """Bytes to the device.
+
+        Raises
+        ------
+        KeyError
+            The device has no such channel.
+        RefusedError
+            It did not take them.
+        TransportError
+            The connection ended.
+        """
         ...
 
     async def read(self, channel: str) -> None:
-        """Ask for a channel's present value, which comes by `receive`; KeyError for one that it lacks."""
+        """Ask for a channel's present value, which comes by `receive`. Raises as `send`."""
         ...
 
     async def subscribe(self, channel: str) -> None:
@@ -57,8 +70,10 @@ class Connection(Protocol):
         ------
         KeyError
             The device has no such channel.
+        RefusedError
+            It did not agree.
         TransportError
-            It refused, or the connection ended.
+            The connection ended.
         """
         ...
 

@@ -196,11 +196,18 @@ class HciScanner(BaseBleakScanner):
     def _seen(self, advertisement: Advertisement) -> None:
         data = _advertised(advertisement)
         if self.is_allowed_uuid(data.service_uuids):
-            address = _text(advertisement.address)
+            address = _text(self._identity(advertisement.address))
             device = self.create_or_update_device(
                 address, address, data.local_name, advertisement.address, data
             )
             self.call_detection_callbacks(device, data)
+
+    def _identity(self, seen: Address) -> Address:
+        """Whose address it is, where a device that changes it has told when it was paired with."""
+        resolver = self._radio.device.address_resolver
+        if resolver is None or not seen.is_resolvable:
+            return seen
+        return resolver.resolve(seen) or seen
 
 
 class HciClient(BaseBleakClient):

@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink, UsbLink
 from gateway.errors import ConfigError, Problem, TransportError
-from gateway.transports.contract import Keep, Transport
+from gateway.transports.contract import HOLD_OFF_S, Keep, Transport
 from gateway.transports.folder import FolderTransport
 from gateway.transports.serial_port import SerialTransport
 from gateway.transports.tcp import TcpTransport
@@ -41,6 +41,7 @@ class _Opening:
     links: Sequence[Link]
     keep: Keep | None
     radio: str
+    hold_off_s: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +110,16 @@ def _ble(opening: _Opening) -> Transport:
     from gateway.transports.bluetooth import BleTransport  # noqa: PLC0415
     from gateway.transports.radios import adapter_named  # noqa: PLC0415
 
-    assert isinstance(opening.link, BleLink)
-    keep = opening.keep if opening.link.deletes_confirmed else None
-    return BleTransport(opening.url, opening.rest, opening.link, adapter_named(opening.radio), keep)
+    link, *others = (link for link in opening.links if isinstance(link, BleLink))
+    return BleTransport(
+        opening.url,
+        opening.rest,
+        link,
+        adapter_named(opening.radio),
+        opening.keep if any(each.deletes_confirmed for each in (link, *others)) else None,
+        opening.hold_off_s,
+        tuple(others),
+    )
 
 
 def _usb(opening: _Opening) -> Transport:
@@ -153,7 +161,12 @@ def check_url(url: str, links: Sequence[Link]) -> Problem | None:
 
 
 def open_transport(
-    url: str, links: Sequence[Link], *, keep: Keep | None = None, radio: str = SYSTEM_RADIO
+    url: str,
+    links: Sequence[Link],
+    *,
+    keep: Keep | None = None,
+    radio: str = SYSTEM_RADIO,
+    hold_off_s: float = HOLD_OFF_S,
 ) -> Transport:
     """The transport that `url` stands for. Nothing is opened yet.
 
@@ -167,6 +180,8 @@ def open_transport(
     radio : str
         For ``ble://``: ``system``, BlueZ's name of one of several adapters (``hci1``), or bumble's name of
         a controller that is driven directly (``tcp-client:127.0.0.1:6402``).
+    hold_off_s : float
+        For ``ble://``: how long a device that has hung up is left alone.
 
     Raises
     ------
@@ -182,7 +197,7 @@ def open_transport(
     scheme = _SCHEMES[name]
     link = _link(scheme, links)
     assert link is not None
-    return scheme.make(_Opening(url, rest, link, links, keep, radio))
+    return scheme.make(_Opening(url, rest, link, links, keep, radio, hold_off_s))
 
 
 def _split(url: str) -> tuple[str, str]:

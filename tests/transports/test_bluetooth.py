@@ -9,7 +9,7 @@ from bleak import BleakScanner
 from bleak.backends.scanner import AdvertisementDataCallback
 
 from gateway.drivers import BleLink
-from gateway.errors import StoreError, TransportError
+from gateway.errors import RefusedError, StoreError, TransportError
 from gateway.testing.virtual_ble import (
     BluetoothRoom,
     PeripheralPlan,
@@ -478,6 +478,124 @@ def test_a_device_that_comes_back_under_another_address_is_known_by_its_name() -
             await second.close()
 
     asyncio.run(run())
+
+
+PRIVATE = PeripheralPlan("LOCKED-01", LOCKED.services, "F0:F1:F2:F3:F4:77", private=True)
+
+
+def test_a_paired_device_that_changes_its_address_is_known_by_the_one_that_it_told() -> None:
+    async def run() -> None:
+        async with room_with(PRIVATE) as (room, private):
+            gateway = transport(room, "LOCKED-01")
+            first = await gateway.open()
+            seen_at_first = first.device.id
+            await first.read("2A08")
+            assert (await received(first)).data == b"clock"
+            await first.close()
+            await private.disconnected()
+            await private.change_address()
+            known = BleTransport("ble://x", PRIVATE.address, LINK, gateway.adapter, hold_off_s=0.0)
+            second = await known.open()
+            await second.read("2A08")
+            assert (await received(second)).data == b"clock"
+            assert second.device.id == PRIVATE.address != seen_at_first
+            assert private.pairings == 1
+            await second.close()
+
+    asyncio.run(run())
+
+
+def test_each_of_several_adapters_serves_its_own_devices_and_fails_alone() -> None:
+    async def run() -> None:
+        async with BluetoothRoom() as room:
+            cuffs = []
+            for number in (1, 2):
+                plan = PeripheralPlan(f"CUFF-0{number}", CUFF.services, f"F0:F1:F2:F3:F4:0{number}")
+                cuffs.append(await room.add(plan))
+                await cuffs[-1].advertise()
+            gateways = [transport(room, f"CUFF-0{number}") for number in (1, 2)]
+            first, second = await asyncio.gather(*(gateway.open() for gateway in gateways))
+            for connection, cuff in ((first, cuffs[0]), (second, cuffs[1])):
+                await connection.subscribe("2A35")
+                assert await cuff.indicate("2A35", cuff.plan.name.encode())
+                assert (await received(connection)).data == cuff.plan.name.encode()
+            room.drop_client(serving=cuffs[0])
+            assert await first.receive() is None
+            assert await cuffs[1].indicate("2A35", b"still here")
+            assert (await received(second)).data == b"still here"
+            await first.close()
+            again = await gateways[0].open()
+            assert again.device.id == cuffs[0].plan.address
+            await again.close()
+            await second.close()
+
+    asyncio.run(run())
+
+
+def test_a_device_that_wakes_is_served_while_ten_others_are_connected_and_talk() -> None:
+    async def run() -> None:
+        async with BluetoothRoom() as room:
+            adapter = transport(room).adapter
+            talking = []
+            connections = []
+            for number in range(10):
+                plan = PeripheralPlan(f"CUFF-{number:02}", CUFF.services, f"F0:F1:F2:F3:F4:{number:02}")
+                cuff = await room.add(plan)
+                await cuff.advertise()
+                connection = await BleTransport("ble://x", plan.name, LINK, adapter).open()
+                await connection.subscribe("2A36")
+                talking.append(asyncio.create_task(_talk(cuff)))
+                connections.append(connection)
+            late = await room.add(PeripheralPlan("LATE", CUFF.services, "F0:F1:F2:F3:F4:99"))
+            opening = asyncio.create_task(BleTransport("ble://LATE", "LATE", LINK, adapter).open())
+            await late.advertise()
+            async with asyncio.timeout(30):
+                connection = await opening
+                await connection.subscribe("2A35")
+                assert await late.indicate("2A35", MEASUREMENT)
+                assert (await received(connection)).data == MEASUREMENT
+                for busy in connections:  # and none of the ten was starved for it
+                    assert (await received(busy)).data == b"pressure"
+            for task in talking:
+                task.cancel()
+            await asyncio.gather(*talking, return_exceptions=True)
+            for each in (connection, *connections):
+                await each.close()
+
+    asyncio.run(run())
+
+
+async def _talk(cuff: VirtualPeripheral) -> None:
+    while True:
+        await cuff.notify("2A36", b"pressure")
+        await asyncio.sleep(0.02)
+
+
+def test_what_is_only_notified_is_not_journalled_for_nobody_confirms_it() -> None:
+    journal: list[bytes] = []
+
+    async def scenario(connection: BleConnection, cuff: VirtualPeripheral) -> None:
+        await connection.subscribe("2A36")
+        await connection.subscribe("2A35")
+        await cuff.notify("2A36", b"pressure")
+        assert (await received(connection)).data == b"pressure"
+        assert await cuff.indicate("2A35", MEASUREMENT)
+        assert journal == [MEASUREMENT]
+
+    connected(scenario, keep=lambda received: journal.append(received.data))
+
+
+def test_a_write_that_the_device_refuses_is_told_apart_from_a_lost_connection() -> None:
+    async def scenario(connection: BleConnection, cuff: VirtualPeripheral) -> None:
+        with pytest.raises(RefusedError):
+            await connection.send(b"\x00", "233BF001-5A34-1B6D-975C-000D5690ABE4")
+        await connection.send(b"\xe4\x07", "2A08")
+        await cuff.disconnect()
+        with pytest.raises(TransportError) as lost:
+            await connection.send(b"\x00", "2A08")
+        assert not isinstance(lost.value, RefusedError)
+
+    connected(scenario)
 
 
 def test_a_device_that_leaves_while_it_is_asked_for_is_waited_for_again() -> None:
