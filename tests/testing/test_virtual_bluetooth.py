@@ -1,4 +1,4 @@
-"""Every Bluetooth fixture, served by a real GATT server and read over the radio, gives what its replay does."""
+"""Every Bluetooth fixture, served by a real GATT server, gives over the radio what its replay does."""
 
 import asyncio
 import math
