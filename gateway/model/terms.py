@@ -232,6 +232,7 @@ _OTHER_SAMPLES = (  # a meter that measured in something else than capillary blo
     ),
     (("interstitial-fluid",), "", ""),
 )
+_CAPILLARY_PLASMA = "160188 MDC_CONC_GLU_CAPILLARY_PLASMA"
 _POINT_OF_CARE = (
     _term(
         "glucose",
@@ -246,6 +247,22 @@ _POINT_OF_CARE = (
         "160184 MDC_CONC_GLU_CAPILLARY_WHOLEBLOOD",
         {"mmol/L": "0.5 83.3"},
         kinds=_GLUCOSE_METER,
+    ),
+    _term(
+        "glucose",
+        "41653-7 Glucose [Mass/volume] in Capillary blood by Glucometer",
+        _CAPILLARY_PLASMA,
+        {"mg/dL": "10 1500"},
+        kinds=_GLUCOSE_METER,
+        sites=("capillary-plasma",),
+    ),
+    _term(
+        "glucose",
+        "14743-9 Glucose [Moles/volume] in Capillary blood by Glucometer",
+        _CAPILLARY_PLASMA,
+        {"mmol/L": "0.5 83.3"},
+        kinds=_GLUCOSE_METER,
+        sites=("capillary-plasma",),
     ),
     *(
         _term("glucose", loinc, "", limits, kinds=_GLUCOSE_METER, sites=samples)

@@ -26,7 +26,6 @@ from gateway.codecs.gatt.date_time import SIZE, decode_date_time, encode_date_ti
 from gateway.codecs.gatt.fields import Fields, names_of
 from gateway.errors import DecodeError
 
-SERVICE = "1805"
 CURRENT_TIME = "2A2B"
 LOCAL_TIME_INFORMATION = "2A0F"
 REFERENCE_TIME_INFORMATION = "2A14"

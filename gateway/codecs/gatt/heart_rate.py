@@ -27,7 +27,6 @@ from gateway.codecs.gatt.fields import Fields
 SERVICE = "180D"
 MEASUREMENT = "2A37"
 LOCATION = "2A38"
-CONTROL_POINT = "2A39"
 
 _WIDE, _CONTACT, _CONTACT_SENSED, _ENERGY, _RR_INTERVALS = (1 << bit for bit in range(5))
 _MILLISECONDS = Decimal(1000)

@@ -27,7 +27,6 @@ from types import MappingProxyType
 from gateway.codecs.gatt.fields import Fields
 from gateway.errors import DecodeError
 
-SERVICE = "181C"
 CONTROL_POINT = "2A9F"
 CHANGE_INCREMENT = "2A99"
 USER_INDEX = "2A9A"
