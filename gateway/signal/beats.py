@@ -123,8 +123,8 @@ def find_beats(
     second = np.searchsorted(second_starts(len(lead), sample_rate_hz), np.arange(len(lead)), side="right") - 1
     doubtful = np.array(quality.leads[row].per_second) < LEAST_SCORE
     unseen = np.isnan(lead) | doubtful[second]
-    found = detect_r_peaks(lead, sample_rate_hz)
-    samples = found[~unseen[found]]
+    # What is too disturbed is kept from the detector, so that it need not find its way back out of the noise.
+    samples = detect_r_peaks(np.where(unseen, np.nan, lead), sample_rate_hz)
     missing = np.concatenate(([0], np.cumsum(unseen)))
     lost = missing[samples[1:]] - missing[samples[:-1]]
     rr_ms = np.diff(samples) * 1000 / sample_rate_hz
