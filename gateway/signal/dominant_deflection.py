@@ -10,6 +10,9 @@ _BASELINE_HALF_S = 0.12
 _BASELINE_HALF_SAMPLES = 14
 _CLEARLY_LARGER = 1.25
 
+# Of the range around a QRS; what drifts more is a wave or an electrode that moved, and is left alone.
+_MOST_DRIFT = 0.3
+
 # The top of a wave, and by how many standard deviations of the noise its samples may differ.
 _TOP_HALF_S = 0.012
 _TOP_NOISE = 3.0
@@ -85,12 +88,13 @@ def _drift(around: NDArray[np.float64]) -> NDArray[np.float64]:
     """From the first sixth of each row to the last, by the median of either, a column."""
     columns = around.shape[1]
     sixth = max(1, columns // 6)
-    flanks = (
-        np.partition(part, sixth // 2, axis=1)[:, sixth // 2]
-        for part in (around[:, :sixth], around[:, -sixth:])
+    before, after = (
+        np.partition(flank, sixth // 2, axis=1)[:, sixth // 2]
+        for flank in (around[:, :sixth], around[:, -sixth:])
     )
-    before, after = flanks
-    return np.asarray((after - before) / max(1, columns - sixth))
+    drift = (after - before) / max(1, columns - sixth)
+    range_mv = around.max(axis=1) - around.min(axis=1)
+    return np.where(np.abs(drift) * columns <= _MOST_DRIFT * range_mv, drift, 0.0)
 
 
 def _middle_of_top(qrs: NDArray[np.float64], peaks: NDArray[np.int64], half: int) -> NDArray[np.int64]:

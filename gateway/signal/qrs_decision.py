@@ -30,12 +30,8 @@ _BY_CLEARANCE = 2.5
 _MOST_CLEARANCE = 3.0
 _BY_LIKENESS = 3.239
 _PRIOR_OF_LIKE = _PRIOR + _BY_LIKENESS
-# Log odds lost with an interval unlike the usual one, by its log ratio. An early beat is the less likely the
-# less the last intervals were apart from the usual one.
+# Log odds lost with an interval unlike the usual one, by its log ratio.
 _BY_EARLINESS = 2.268
-_USUAL_SPREAD = 0.06
-_LEAST_SPREAD = 0.01
-_LEAST_STEADINESS, _MOST_STEADINESS = 0.6, 3.0
 _BY_LATENESS = 2.444
 _MOST_LATENESS = 1.493
 # A T wave stands in the shadow of its QRS: log odds lost by log ratio to it, at the refractory period.
@@ -112,8 +108,6 @@ class BeatDecision:
         self._other_level = _Recent(9, -inf)
         self._interval = _Recent(9, _USUAL_INTERVAL_S * sample_rate_hz)
         self._shapes: deque[NDArray[np.float64]] = deque(maxlen=_BEATS_REMEMBERED)
-        self._spread = _Recent(15, _USUAL_SPREAD)
-        self._by_earliness = _BY_EARLINESS
         self._steady = False
         self._last: Weighed | None = None
         self._certain: Weighed | None = None
@@ -196,7 +190,7 @@ class BeatDecision:
             return
         if interval < self._refractory:
             return
-        early = self._by_earliness * log(interval / usual) if interval < usual else 0.0
+        early = _BY_EARLINESS * log(interval / usual) if interval < usual else 0.0
         if odds + early <= _POSSIBLE:
             self._other_level.add(level)
             return
@@ -285,17 +279,11 @@ class BeatDecision:
             interval = beat.sample - self._last.sample
             self._steady = _STEADY_LEAST < interval / self._interval.median < _STEADY_MOST
             if interval < self._longest:
-                self._see_interval(interval)
+                self._interval.add(interval)
         self._beat_level.add(beat.level)
         self._shapes.append(beat.shape)
         self._last = beat
         self._taken.append(beat)
-
-    def _see_interval(self, interval: float) -> None:
-        self._interval.add(interval)
-        self._spread.add(abs(interval / self._interval.median - 1))
-        steadiness = _USUAL_SPREAD / (self._spread.median + _LEAST_SPREAD)
-        self._by_earliness = _BY_EARLINESS * min(max(steadiness, _LEAST_STEADINESS), _MOST_STEADINESS)
 
     def _follows(self, before: Weighed | None, after: Weighed) -> float:
         if before is None:
@@ -308,7 +296,7 @@ class BeatDecision:
     def _fit(self, interval: float) -> float:
         lateness = log(interval / self._interval.median)
         if lateness < 0:
-            return self._by_earliness * lateness
+            return _BY_EARLINESS * lateness
         return -_BY_LATENESS * min(lateness, _MOST_LATENESS)
 
     def _shadow(self, interval: float, before: Weighed | None, level: float) -> float:

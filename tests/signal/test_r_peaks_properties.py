@@ -110,6 +110,14 @@ def test_pacing_spikes_are_part_of_their_beat() -> None:
     assert len(detect_r_peaks(ekg, RATE_HZ)) == len(STEADY_S)
 
 
+@pytest.mark.parametrize("seed", range(6))
+def test_noise_larger_than_the_heart_hides_no_beat_a_second_later(seed: int) -> None:
+    ekg, rate = train(STEADY_S), round(RATE_HZ)
+    ekg[8 * rate : 11 * rate] += np.random.default_rng(seed).normal(0, 1.5, 3 * rate)
+    found = detect_r_peaks(ekg, RATE_HZ)
+    assert set(samples(STEADY_S[STEADY_S > 12])) <= set(found.tolist())
+
+
 def test_a_sudden_tenth_of_the_amplitude_is_followed() -> None:
     ekg = train(STEADY_S)
     ekg[len(ekg) // 2 :] *= 0.1
