@@ -17,4 +17,6 @@ def check(file: Path) -> None:
     from gateway.service import load_configuration  # noqa: PLC0415 - keeps other commands quick
 
     found = load_configuration(file)
+    for remark in found.remarks():
+        click.echo(f"{file}: {remark}", err=True)
     click.echo(f"{file}: {len(found.devices)} devices, {len(found.destinations)} destinations, nothing wrong")

@@ -8,7 +8,16 @@ import click
 
 from gateway.cli.options import as_json, driver_folder
 from gateway.cli.printing import print_json
-from gateway.drivers import BleLink, Driver, FolderLink, SerialLink, TcpLink, UsbLink, registry
+from gateway.drivers import (
+    BleLink,
+    Driver,
+    FolderLink,
+    SerialLink,
+    TcpLink,
+    UsbLink,
+    declared_lines,
+    registry,
+)
 from gateway.drivers.registry import from_folder
 
 _TRANSPORTS = {SerialLink: "serial", UsbLink: "usb", BleLink: "ble", TcpLink: "tcp", FolderLink: "folder"}
@@ -34,6 +43,7 @@ def _json(driver: Driver) -> dict[str, Any]:
         "models": list(driver.models),
         "kind": driver.kind,
         "transports": _transports(driver),
+        "lines": [str(line) for line in declared_lines(driver.links)],
         "emits": {name: list(units) for name, units in driver.emits.items()},
         "settings": [
             {"name": s.name, "choices": list(s.choices), "default": s.default, "help": s.help}

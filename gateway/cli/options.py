@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import click
 
+from gateway.drivers import SerialLine
 from gateway.testing.session_fixture import zone_named
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -27,6 +28,13 @@ def _zone(_context: click.Context, _option: click.Parameter, name: str | None) -
     if name and zone is None:
         raise click.BadParameter(f"no zone is called {name!r}; use an IANA name or an offset as +02:00")
     return zone
+
+
+def _line(_context: click.Context, _option: click.Parameter, text: str | None) -> SerialLine | None:
+    try:
+        return SerialLine.parse(text) if text is not None else None
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r}: {error}; write it as 9600 8N1") from error
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
@@ -53,4 +61,11 @@ device_zone = click.option(
     metavar="ZONE",
     callback=_zone,
     help="The zone of the device's clock: America/New_York, +02:00.",
+)
+
+serial_line = click.option(
+    "--line",
+    metavar="LINE",
+    callback=_line,
+    help="Speed and settings of the serial line, where they are not the driver's usual: 2400 7E1.",
 )

@@ -11,17 +11,17 @@ from pathlib import Path
 
 import click
 
-from gateway.cli.options import device_zone, driver_folder, driver_settings
+from gateway.cli.options import device_zone, driver_folder, driver_settings, serial_line
 from gateway.cli.printing import fault_line, reading_line
-from gateway.drivers import Conversation, Driver, Event, Fault, Measured, Progress, load
-from gateway.errors import GatewayError, TransportError
+from gateway.drivers import Conversation, Driver, Event, Fault, Measured, Progress, SerialLine, load, on_line
+from gateway.errors import ConfigError, GatewayError, TransportError
 from gateway.model import Device
 from gateway.testing import replay
 from gateway.testing.expectation import Expectation, ExpectedFault, stated_of
 from gateway.testing.recorder import Recorder, RecordingFile
 from gateway.testing.session_fixture import Connection, SessionFixture
 from gateway.transports import Connection as Link
-from gateway.transports import open_transport
+from gateway.transports import Transport, check_line, open_transport, uncommon_line
 
 
 @click.command(
@@ -36,6 +36,7 @@ from gateway.transports import open_transport
 @click.option("--radio", default="system", show_default=True, help="For ble://, the adapter.")
 @click.option("--scrub", is_flag=True, help="Replace what looks like a patient's identifier without asking.")
 @click.option("--seconds", type=click.FloatRange(min=0), help="End after so long, instead of at Ctrl-C.")
+@serial_line
 @driver_settings
 @device_zone
 @driver_folder
@@ -46,6 +47,7 @@ def record(
     radio: str,
     scrub: bool,
     seconds: float | None,
+    line: SerialLine | None,
     settings: Mapping[str, str],
     zone: tzinfo | None,
     folder: Path | None,
@@ -68,7 +70,8 @@ def record(
         source="a live device",
         connections=(Connection(0.0, ()),),
     )
-    file = asyncio.run(_record(driver, conversation, head, port, radio, out, seconds))
+    transport = _transport(driver, settings, port, line, radio)
+    file = asyncio.run(_record(driver, conversation, head, transport, out, seconds))
     if file is not None and file.is_empty:
         file.discard()
         raise GatewayError(
@@ -78,19 +81,29 @@ def record(
         _finish(file, driver, ask=not scrub and sys.stdin.isatty())
 
 
+def _transport(
+    driver: Driver, settings: Mapping[str, str], port: str, line: SerialLine | None, radio: str
+) -> Transport:
+    links = driver.links_for(settings)
+    transport = open_transport(port, on_line(links, line), radio=radio)
+    if problem := check_line(port, line):
+        raise ConfigError(port, (problem,))
+    if doubt := uncommon_line(links, line):
+        click.echo(f"{port}: {doubt}; compare it with the device's menu", err=True)
+    return transport
+
+
 async def _record(
     driver: Driver,
     conversation: Conversation,
     head: SessionFixture,
-    port: str,
-    radio: str,
+    transport: Transport,
     out: Path,
     seconds: float | None,
 ) -> RecordingFile | None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    transport = open_transport(port, driver.links_for(head.settings), radio=radio)
     stopping = asyncio.create_task(stop.wait())
     opening = asyncio.create_task(transport.open())
     await asyncio.wait((opening, stopping), return_when=asyncio.FIRST_COMPLETED)
@@ -99,7 +112,7 @@ async def _record(
         await asyncio.gather(opening, return_exceptions=True)
         return None
     connection = opening.result()
-    click.echo(f"connected with {port}; Ctrl-C ends the recording", err=True)
+    click.echo(f"connected with {transport.url}; Ctrl-C ends the recording", err=True)
     conversation.device = Device().filled_from(connection.device)
     head = replace(head, device=replace(connection.device, id=None).filled_from(driver.device))
     with RecordingFile(out, head) as file:

@@ -34,6 +34,7 @@ from gateway.drivers.contract import (
 )
 from gateway.drivers.conversation import Conversation
 from gateway.drivers.registry import DriverError, load, registry
+from gateway.drivers.serial_line import SerialLine, declared_lines, on_line
 
 __all__ = [
     "CLOCK",
@@ -55,6 +56,7 @@ __all__ = [
     "Progress",
     "Read",
     "Send",
+    "SerialLine",
     "SerialLink",
     "Session",
     "SetTimer",
@@ -64,6 +66,8 @@ __all__ = [
     "Unfinished",
     "UsbLink",
     "clock_setting",
+    "declared_lines",
     "load",
+    "on_line",
     "registry",
 ]

@@ -73,7 +73,10 @@ def _with_hint(error: DecodeError, line: bytes) -> DecodeError:
     strange = sum(not (0x20 <= byte < 0x7F or byte in _LINE_ENDS) for byte in line)
     if len(line) < _TELLING or strange <= len(line) / 3:
         return error
-    reason = f"{error.message}; the line settings look wrong: check baud rate and parity"
+    reason = (
+        f"{error.message}; the line settings look wrong: compare speed and parity with the device's menu, "
+        "and give them as its line"
+    )
     return DecodeError(error.code, reason, offset=error.offset)
 
 

@@ -34,6 +34,7 @@ _NOT_DRIVERS = {
     "phd_readings",
     "record_transfer",
     "registry",
+    "serial_line",
     "steadiness",
     "weighing_lines",
 }

@@ -127,7 +127,7 @@ class _Assembly:
             name=name,
             transport=open_transport(
                 table.port,
-                driver.links_for(table.driver_settings),
+                self.configuration.links(name),
                 keep=journal.keep,
                 radio=table.adapter or self.configuration.bluetooth.controller,
                 hold_off_s=self.configuration.bluetooth.hold_off_s,

@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from gateway.drivers import CLOCK, ClockUse, Driver, load
+from gateway.drivers import CLOCK, ClockUse, Driver, Link, SerialLine, load, on_line
 from gateway.drivers.conversation import check_settings
 from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7.profiles import PROFILES
-from gateway.transports import HOLD_OFF_S, check_url
+from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
 
 
 def _address(text: object) -> object:
@@ -31,6 +31,10 @@ def _zone(text: object) -> object:
         return ZoneInfo(str(text))
     except (ZoneInfoNotFoundError, ValueError) as error:
         raise ValueError("not a time zone") from error
+
+
+def _line(text: object) -> object:
+    return SerialLine.parse(text) if isinstance(text, str) else text
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -52,6 +56,7 @@ class Address(_Table):
 
 HostPort = Annotated[Address, BeforeValidator(_address)]
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
+Line = Annotated[SerialLine, BeforeValidator(_line)]
 
 
 class Site(_Table):
@@ -110,6 +115,7 @@ class DeviceTable(_Table):
 
     driver: str
     port: str
+    line: Line | None = None
     room: str | None = None
     serial: str | None = None
     model: str | None = None
@@ -145,6 +151,18 @@ class Configuration(_Table):
 
     def driver(self, device: str) -> Driver:
         return load(self.devices[device].driver, folder=self.drivers.folder)
+
+    def links(self, device: str) -> tuple[Link, ...]:
+        """The links of the device as it is configured, the one to use first."""
+        table = self.devices[device]
+        return on_line(self.driver(device).links_for(table.driver_settings), table.line)
+
+    def remarks(self) -> Iterator[Problem]:
+        """What may be right, but is worth a second look."""
+        for name, device in self.devices.items():
+            links = self.driver(name).links_for(device.driver_settings)
+            if what := uncommon_line(links, device.line):
+                yield Problem(f"devices.{name}.line", what, "compare it with the device's menu")
 
 
 def load_configuration(path: Path) -> Configuration:
@@ -214,7 +232,11 @@ _FIXES = {
     "extra_forbidden": "remove it or correct its spelling",
     "too_short": "add at least one",
 }
-_EXAMPLES = {"not HOST:PORT": "write it as 10.0.0.5:2575", "not a time zone": "write it as Europe/Berlin"}
+_EXAMPLES = {
+    "not HOST:PORT": "write it as 10.0.0.5:2575",
+    "not a time zone": "write it as Europe/Berlin",
+    "not the settings of a serial line": "write it as 9600 8N1",
+}
 
 
 def _problem(detail: ErrorDetails) -> Problem:
@@ -246,6 +268,8 @@ def _device_problems(devices: dict[str, DeviceTable], folder: Path | None) -> It
         yield from _setting_problems(where, driver, device)
         if problem := check_url(device.port, driver.links):
             yield Problem(f"{where}.port", problem.what, problem.fix)
+        elif problem := check_line(device.port, device.line):
+            yield Problem(f"{where}.line", problem.what, problem.fix)
 
 
 def _setting_problems(where: str, driver: Driver, device: DeviceTable) -> Iterator[Problem]:

@@ -21,7 +21,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink, UsbLink
+from gateway.drivers import (
+    BleLink,
+    FolderLink,
+    Link,
+    SerialLine,
+    SerialLink,
+    TcpLink,
+    UsbLink,
+    declared_lines,
+)
 from gateway.errors import ConfigError, Problem, TransportError
 from gateway.transports.contract import HOLD_OFF_S, Keep, Transport
 from gateway.transports.folder import FolderTransport
@@ -160,6 +169,25 @@ def check_url(url: str, links: Sequence[Link]) -> Problem | None:
     return Problem("port", fault, f"write {scheme.form}") if fault else None
 
 
+def check_line(url: str, line: SerialLine | None) -> Problem | None:
+    """What is wrong with choosing `line` for that port, or None: only a serial port can be set."""
+    name, _ = _split(url)
+    scheme = _SCHEMES.get(name)
+    if line is None or scheme is None or scheme.make is _serial:
+        return None
+    fix = "remove it, and set speed and parity in the device server" if name == "socket" else "remove it"
+    return Problem("line", f"{scheme.form} is no serial port that could be set to {line}", fix)
+
+
+def uncommon_line(links: Sequence[Link], line: SerialLine | None) -> str | None:
+    """What a technician should know of a line that is none of the driver's, or None."""
+    declared = declared_lines(links)
+    if line is None or line in declared:
+        return None
+    usual = " or ".join(map(str, declared))
+    return f"{line} is none of the lines that this driver's devices are known for, {usual}"
+
+
 def open_transport(
     url: str,
     links: Sequence[Link],
@@ -174,7 +202,7 @@ def open_transport(
     ----------
     url : str
     links : sequence of Link
-        The driver's; the first that fits `url` counts.
+        The driver's; of those of a kind that fits `url`, the first counts.
     keep : callable, optional
         The journal, used where the device forgets what was confirmed.
     radio : str
@@ -206,7 +234,7 @@ def _split(url: str) -> tuple[str, str]:
 
 
 def _link(scheme: _Scheme, links: Sequence[Link]) -> Link | None:
-    return next((link for link in links if isinstance(link, scheme.links)), None)
+    return next((link for kind in scheme.links for link in links if isinstance(link, kind)), None)
 
 
 def _forms(links: Sequence[Link]) -> str:

@@ -34,6 +34,7 @@ def test_drivers_lists_what_each_driver_is_and_needs(capsys: Captured):
         "models": ["X1"],
         "kind": "thermometer",
         "transports": ["serial"],
+        "lines": ["9600 8N1"],
         "emits": {"temperature": ["Cel"]},
         "settings": [{"name": "probe", "choices": ["adult", "child"], "default": "adult", "help": ""}],
         "evidence": "manual",

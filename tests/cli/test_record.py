@@ -1,9 +1,12 @@
 """A device recorded by a technician, with a simulated one in its place."""
 
+import os
+import pty
 import signal
 import socket
 import subprocess
 import sys
+import termios
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -133,6 +136,32 @@ def test_a_port_that_cannot_be_opened_is_told(port: str, said: str, tmp_path: Pa
     assert run_command(["record", "--driver", "exemplar-scale", "--port", port, str(out)]) == 2
     assert said in capsys.readouterr().err
     assert not out.exists()
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("2400", "'2400': not the settings of a serial line; write it as 9600 8N1"),
+        ("2400 7E1", "is no serial port that could be set to 2400 7E1; remove it"),
+    ],
+)
+def test_a_line_that_cannot_be_set_is_told(line: str, said: str, tmp_path: Path, capsys: Captured):
+    port = ("--port", "socket://127.0.0.1:9", "--line", line)
+    assert run_command(["record", "--driver", "exemplar-scale", *port, str(tmp_path / "out.toml")]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_serial_device_is_recorded_on_its_own_line(tmp_path: Path, capsys: Captured):
+    device, port = pty.openpty()
+    try:
+        name = os.ttyname(port)
+        options = ["--port", name, "--line", "2400 7E1", "--seconds", "0.1"]
+        assert run_command(["record", "--driver", "exemplar-x1", *options, str(tmp_path / "out.toml")]) == 2
+        assert termios.tcgetattr(port)[4] == termios.B2400
+    finally:
+        os.close(device)
+        os.close(port)
+    assert "2400 7E1 is none of the lines that this driver's devices are known for" in capsys.readouterr().err
 
 
 def test_a_device_that_says_nothing_leaves_no_file(tmp_path: Path, capsys: Captured):

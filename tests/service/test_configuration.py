@@ -4,8 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from gateway.drivers import SerialLink
 from gateway.errors import ConfigError
 from gateway.service.configuration import Configuration, load_configuration
+from gateway.transports import open_transport
+from gateway.transports.serial_port import SerialTransport
 
 GOOD = """
 [site]
@@ -84,11 +87,42 @@ def test_the_shipped_configuration_is_good():
             "destinations.ehr.profile: no profile",
         ),
         ('"socket://10.0.3.21:4001"', '"ble://scale"', "devices.scale-3.port: "),
+        (
+            '"socket://10.0.3.21:4001"',
+            '"/dev/ttyUSB0"\nline = "2400"',
+            "devices.scale-3.line: not the settings of a serial line; write it as 9600 8N1",
+        ),
+        (
+            '"socket://10.0.3.21:4001"',
+            '"socket://10.0.3.21:4001"\nline = "2400 7E1"',
+            "devices.scale-3.line: socket://HOST:PORT is no serial port that could be set to 2400 7E1",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_key_path_and_the_fix(tmp_path: Path, good: str, bad: str, problem: str):
     (found,) = _problems(tmp_path, GOOD.replace(good, bad))
     assert found.startswith(problem)
+
+
+def test_a_device_is_opened_on_the_line_that_is_chosen_for_it(tmp_path: Path):
+    on_7e1 = '"rfc2217://10.0.3.21:4001"\nline = "2400 7E1"'
+    found = _load(tmp_path, GOOD.replace('"socket://10.0.3.21:4001"', on_7e1))
+    transport = open_transport(found.devices["scale-3"].port, found.links("scale-3"))
+    assert isinstance(transport, SerialTransport)
+    assert transport.link == SerialLink(2400, 7, "E", xonxoff=True)
+    assert list(found.remarks()) == []
+
+
+def test_a_line_that_the_driver_does_not_know_is_taken_and_remarked_on(tmp_path: Path):
+    on_8o1 = '"/dev/ttyUSB0"\nline = "1200 8O1"'
+    found = _load(tmp_path, GOOD.replace('"socket://10.0.3.21:4001"', on_8o1))
+    (remark,) = found.remarks()
+    assert str(remark) == (
+        "devices.scale-3.line: 1200 8O1 is none of the lines that this driver's devices are known for, "
+        "9600 8N1 or 2400 7E1; compare it with the device's menu"
+    )
+    link = found.links("scale-3")[0]
+    assert link == SerialLink(1200, parity="O", xonxoff=True)
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path):

@@ -16,8 +16,9 @@ import pytest
 import serial.rfc2217
 from serial.tools.list_ports_common import ListPortInfo
 
-from gateway.drivers import SerialLink
+from gateway.drivers import SerialLine, SerialLink, load, on_line
 from gateway.errors import TransportError
+from gateway.transports import open_transport
 from gateway.transports.ports import NetworkPort
 from gateway.transports.serial_port import SerialTransport
 
@@ -74,6 +75,17 @@ def test_bytes_sent_reach_the_device_at_the_link_s_speed(cable: Cable) -> None:
         await connection.send(b"S\r\n", "")
         assert await asyncio.to_thread(os.read, cable.device, 16) == b"S\r\n"
         assert termios.tcgetattr(cable.port)[4] == termios.B4800
+        await connection.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_port_is_opened_on_the_line_that_was_chosen_of_several(cable: Cable) -> None:
+    links = on_line(load("omron-hbp").links, SerialLine.parse("2400 8N1"))
+
+    async def scenario() -> None:
+        connection = await open_transport(cable.path, links).open()
+        assert termios.tcgetattr(cable.port)[4] == termios.B2400
         await connection.close()
 
     asyncio.run(scenario())
@@ -332,6 +344,19 @@ def device_server(cable: Cable) -> Iterator[DeviceServer]:
     server = DeviceServer(cable)
     yield server
     server.close()
+
+
+@pytest.mark.filterwarnings("ignore:set(Daemon|Name).*deprecated:DeprecationWarning")
+def test_a_port_on_the_network_is_set_to_the_line_that_was_chosen(device_server: DeviceServer) -> None:
+    links = on_line(load("mt-sics").links, SerialLine.parse("2400 8N2"))
+
+    async def scenario() -> None:
+        connection = await open_transport(device_server.url, links).open()
+        port = device_server.port
+        assert (port.baudrate, port.bytesize, port.parity, port.stopbits) == (2400, 8, "N", 2)
+        await connection.close()
+
+    asyncio.run(scenario())
 
 
 @pytest.mark.filterwarnings("ignore:set(Daemon|Name).*deprecated:DeprecationWarning")

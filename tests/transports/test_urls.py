@@ -53,6 +53,12 @@ def test_a_device_server_has_the_driver_s_port_unless_another_is_written() -> No
         assert (opened.host, opened.port) == ("::1", port)
 
 
+def test_the_driver_s_own_port_counts_also_where_its_serial_links_are_declared_first() -> None:
+    opened = open_transport("socket://10.0.0.7", (SERIAL, TcpLink(port=4305)))
+    assert isinstance(opened, TcpTransport)
+    assert opened.port == 4305
+
+
 def test_serial_bytes_may_come_through_a_device_server() -> None:
     assert isinstance(open_transport("socket://10.0.0.7:4001", (SERIAL,)), TcpTransport)
 
