@@ -3,6 +3,10 @@
 The device is talked to through its driver, whose part of the conversation is recorded too. Bytes are written
 when a frame is complete, so that an identifier is seen before any part of it is on disk; whatever looks like
 one is written as its replacement.
+
+The time of an exchange is read when the driver is told of it or speaks, from one clock that never goes back: so a
+recording is in the order in which the driver saw things happen, and is replayed in it. What a transport's thread
+read off the clock may be older than what was done in the meantime.
 """
 
 import asyncio
@@ -12,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import monotonic
 from typing import TextIO
 
 from gateway.drivers import (
@@ -140,6 +145,12 @@ def _scrubbed(exchanges: list[Exchange], scrubber: Scrubber) -> Iterator[Exchang
         yield replace(exchange, data=data)
 
 
+def steady_clock() -> Callable[[], datetime]:
+    """A clock that starts at the time of day and never goes back, whoever sets the system's meanwhile."""
+    started, zero = datetime.now(UTC), monotonic()
+    return lambda: started + timedelta(seconds=monotonic() - zero)
+
+
 @dataclass(slots=True)
 class Recorder:
     """One connection from its beginning until the device, its driver or somebody ends it.
@@ -151,30 +162,33 @@ class Recorder:
     file : RecordingFile
     show : callable
         Called with each event that a person may want to see.
+    now : callable
+        The one clock of the recording.
     """
 
     conversation: Conversation
     connection: Connection
     file: RecordingFile
     show: Callable[[Event], None]
+    now: Callable[[], datetime] = field(default_factory=steady_clock)
     _timers: dict[str, datetime] = field(default_factory=dict)
     _closing: bool = False
 
     async def run(self) -> None:
         """Record. Raises TransportError when the link breaks; the recording holds all until then."""
         try:
-            await self._carry_out(self.conversation.connected(_now()))
+            await self._carry_out(self.conversation.connected(self.now()))
             while not self._closing and (received := await self._arrival()) is not None:
                 await self._take(received)
-            self.file.ended(_now())
+            self.file.ended(self.now())
         except TransportError:
-            self.file.ended(_now())
+            self.file.ended(self.now())
             raise
         except asyncio.CancelledError:
             await self._take_the_rest()
             raise
         finally:
-            for event in self.conversation.disconnected(_now()):
+            for event in self.conversation.disconnected(self.now()):
                 self._note(event)
 
     async def _take_the_rest(self) -> None:
@@ -182,13 +196,11 @@ class Recorder:
         with contextlib.suppress(TimeoutError, TransportError):
             async with asyncio.timeout(_REST_S):
                 while (received := await self.connection.receive()) is not None:
-                    self.file.add("<", received.data, received.channel, received.at)
-                    for event in self.conversation.received(received.data, received.channel, received.at):
+                    for event in self._told(received):
                         self._note(event)
 
     async def _take(self, received: Received) -> None:
-        self.file.add("<", received.data, received.channel, received.at)
-        events = self.conversation.received(received.data, received.channel, received.at)
+        events = self._told(received)
         for event in events:
             self._learn(event)
         if events or received.channel:
@@ -198,19 +210,24 @@ class Recorder:
         await self._carry_out(events, noted=True)
         await self.connection.settle(received, None)
 
+    def _told(self, received: Received) -> Events:
+        at = self.now()
+        self.file.add("<", received.data, received.channel, at)
+        return self.conversation.received(received.data, received.channel, at)
+
     async def _arrival(self) -> Received | None:
         """The next bytes; timers that run out meanwhile are told to the driver."""
         receiving = asyncio.ensure_future(self.connection.receive())
         try:
             while not self._closing:
                 name = min(self._timers, key=lambda name: self._timers[name], default=None)
-                left = None if name is None else (self._timers[name] - _now()).total_seconds()
+                left = None if name is None else (self._timers[name] - self.now()).total_seconds()
                 done, _ = await asyncio.wait((receiving,), timeout=None if left is None else max(left, 0.0))
                 if done:
                     return receiving.result()
                 if name is not None:
                     del self._timers[name]
-                    await self._carry_out(self.conversation.timer(name, _now()))
+                    await self._carry_out(self.conversation.timer(name, self.now()))
             return None
         finally:
             receiving.cancel()
@@ -228,8 +245,9 @@ class Recorder:
     async def _carry_out_one(self, event: Event) -> None:
         match event:
             case Send(data, channel):
+                at = self.now()
                 await self.connection.send(data, channel)
-                self.file.add(">", data, channel, _now())
+                self.file.add(">", data, channel, at)
                 self.file.write_out()
             case Subscribe(channel):
                 await self.connection.subscribe(channel)
@@ -245,7 +263,7 @@ class Recorder:
     def _set_timer(self, name: str, seconds: float) -> None:
         self._timers.pop(name, None)
         if seconds > 0:
-            self._timers[name] = _now() + timedelta(seconds=seconds)
+            self._timers[name] = self.now() + timedelta(seconds=seconds)
 
     def _note(self, event: Event) -> None:
         self._learn(event)
@@ -259,7 +277,3 @@ class Recorder:
                 self.file.scrubber.innocent.update(name.encode() for name in names if name)
             case Measured(reading) if reading.subject:
                 self.file.scrubber.replace(reading.subject.encode())
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

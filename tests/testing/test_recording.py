@@ -1,5 +1,7 @@
 """What may be relied on from a recording: whole at every moment, and no patient in it."""
 
+import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import reduce
 from operator import xor
@@ -9,12 +11,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.drivers import Conversation, load
 from gateway.errors import GatewayError
 from gateway.model import Device
 from gateway.testing import SessionFixture, load_fixture
-from gateway.testing.recorder import RecordingFile
+from gateway.testing.recorder import Recorder, RecordingFile
 from gateway.testing.scrub import Scrubber, suspects
 from gateway.testing.session_fixture import Connection
+from gateway.transports import Received
+from gateway.transports.stream import Stream
 
 START = datetime(2026, 3, 2, 14, 10, tzinfo=UTC)
 HEAD = SessionFixture(
@@ -122,6 +127,38 @@ def test_what_the_driver_calls_the_patient_is_replaced_whatever_it_looks_like(tm
         file.scrubber.replace(b"X7")
     (exchange,) = load_fixture(path).exchanges
     assert exchange.data != b"X7;"
+
+
+class QuickDevice(Stream):
+    """It answers before the gateway has noted that it asked, and its transport says so."""
+
+    def __init__(self, said: list[bytes]) -> None:
+        self._said = said
+
+    @property
+    def device(self) -> Device:
+        return Device()
+
+    async def receive(self) -> Received | None:
+        earlier = datetime.now(UTC) - timedelta(seconds=5)
+        return Received(self._said.pop(0), "", earlier) if self._said else None
+
+    async def send(self, data: bytes, channel: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+def test_a_recording_is_in_the_order_in_which_the_driver_saw_it(tmp_path: Path):
+    path = tmp_path / "out.toml"
+    driver = load("exemplar-scale", folder=Path(__file__).parent / "drivers")
+    head = replace(HEAD, started_at=datetime.now(UTC) - timedelta(seconds=10))
+    with RecordingFile(path, head) as file:
+        device = QuickDevice([b"M72.10,2026-01-15T08:00\r\n", b"M72.15,2026-01-15T08:01\r\n"])
+        asyncio.run(Recorder(Conversation.start(driver, {}), device, file, lambda _: None).run())
+    fixture = load_fixture(path)
+    assert [exchange.direction for exchange in fixture.exchanges] == [">", "<", "<"]
+    times = [exchange.at for exchange in fixture.exchanges]
+    assert times == sorted(times)
 
 
 def test_a_file_that_is_there_is_not_written_over(tmp_path: Path):
