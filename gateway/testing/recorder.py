@@ -4,9 +4,9 @@ The device is talked to through its driver, whose part of the conversation is re
 when a frame is complete, so that an identifier is seen before any part of it is on disk; whatever looks like
 one is written as its replacement.
 
-The time of an exchange is read when the driver is told of it or speaks, from one clock that never goes back. So
-a recording is in the order in which the driver saw things happen, and is replayed in it: what a transport's
-thread read off the clock may be older than what was done in the meantime.
+The time of an exchange is read when the driver is told of it or speaks, from one clock that never goes
+back. So a recording is in the order in which the driver saw things happen, and is replayed in it: what a
+transport's thread read off the clock may be older than what was done in the meantime.
 """
 
 import asyncio
