@@ -33,7 +33,9 @@ COMMANDS = {
     "new-driver": ("gateway.cli.new_driver", "new_driver"),
     "ekg": ("gateway.cli.ekg", "ekg"),
     "hl7": ("gateway.cli.hl7", "hl7"),
+    "readings": ("gateway.cli.readings", "readings"),
     "queue": ("gateway.cli.queue", "queue"),
+    "audit": ("gateway.cli.audit", "audit"),
 }
 """Name -> module and attribute, in the order of ``gateway --help``."""
 

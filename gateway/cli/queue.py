@@ -2,26 +2,16 @@
 
 import getpass
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gateway.cli.options import as_json as as_json_option
 from gateway.cli.printable import print_table
-from gateway.store import Database, outbox
-
-_config = click.option(
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    default=Path("config/gateway.toml"),
-    show_default=True,
-    help="The configuration of the gateway whose queue it is.",
-)
-_as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+from gateway.cli.store import configuration_file, store_of
+from gateway.store import outbox
 
 
 @click.group(short_help="the outbound queue and its dead letters")
@@ -30,11 +20,11 @@ def queue() -> None:
 
 
 @queue.command("list", epilog="Example: gateway queue list --config config/gateway.toml")
-@_config
-@_as_json
+@configuration_file
+@as_json_option
 def list_messages(config_file: Path, as_json: bool) -> None:
     """Print every message that is not acknowledged yet, parked ones with the receiver's reason."""
-    with _database(config_file) as database:
+    with store_of(config_file) as database:
         messages = database.do(outbox.unsettled)
     if as_json:
         click.echo(json.dumps([_json(message) for message in messages], indent=2))
@@ -51,14 +41,14 @@ def list_messages(config_file: Path, as_json: bool) -> None:
 
 @queue.command(epilog="Example: gateway queue show 17")
 @click.argument("message")
-@_config
-@_as_json
+@configuration_file
+@as_json_option
 def show(message: str, config_file: Path, as_json: bool) -> None:
     """Print one MESSAGE (its number or control id): its attempts, then the message itself.
 
     It names a patient; do not paste it where others read.
     """
-    with _database(config_file) as database:
+    with store_of(config_file) as database:
         found = database.do(lambda db: outbox.find(db, message))
         attempts = database.do(lambda db: outbox.attempts(db, found.id))
     text = found.body.decode("utf-8", errors="backslashreplace")
@@ -76,10 +66,10 @@ def show(message: str, config_file: Path, as_json: bool) -> None:
 
 @queue.command(epilog="Example: gateway queue retry 17")
 @click.argument("message")
-@_config
+@configuration_file
 def retry(message: str, config_file: Path) -> None:
     """Send a parked MESSAGE again, the same bytes with the same control id."""
-    with _database(config_file) as database:
+    with store_of(config_file) as database:
         found = database.do(lambda db: outbox.find(db, message))
         database.do(lambda db: outbox.retry(db, found, datetime.now(UTC), getpass.getuser()))
     click.echo(f"{found.control_id} is on its way again")
@@ -88,21 +78,13 @@ def retry(message: str, config_file: Path) -> None:
 @queue.command(epilog='Example: gateway queue discard 17 --reason "entered by hand"')
 @click.argument("message")
 @click.option("--reason", required=True, help="Why; it stands in the audit.")
-@_config
+@configuration_file
 def discard(message: str, reason: str, config_file: Path) -> None:
     """Give up MESSAGE: it will never be sent, and what waits behind it goes on."""
-    with _database(config_file) as database:
+    with store_of(config_file) as database:
         found = database.do(lambda db: outbox.find(db, message))
         database.do(lambda db: outbox.discard(db, found, datetime.now(UTC), getpass.getuser(), reason))
     click.echo(f"{found.control_id} is discarded")
-
-
-@contextmanager
-def _database(config_file: Path) -> Iterator[Database]:
-    from gateway.service import load_configuration  # noqa: PLC0415 - keeps other commands quick
-
-    with Database(load_configuration(config_file).store.path) as database:
-        yield database
 
 
 def _json(message: outbox.OutboxMessage) -> dict[str, Any]:

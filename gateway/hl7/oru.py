@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from types import MappingProxyType
+from typing import Literal
 
 from gateway.errors import Hl7Error
 from gateway.hl7.building import Er7, Field, SegmentValues, build
@@ -28,6 +29,9 @@ _PANELS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
         "vision": ("98497-1", "Visual acuity panel"),
     }
 )
+Amendment = Literal["", "C", "W", "D"]
+"""What a message does to an earlier one of its filler number: nothing, correct, take back, delete."""
+
 _RESULT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "W"}
 _REPORT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "C"}
 
@@ -41,8 +45,9 @@ def build_oru(
     filler_number: str,
     sent_at: datetime,
     profile: Profile,
+    amendment: Amendment = "",
 ) -> bytes:
-    """The message that files `reading` with `patient`.
+    """The message that files `reading` with `patient`, or takes it back.
 
     Parameters
     ----------
@@ -56,6 +61,9 @@ def build_oru(
         OBR-3, the same in every later correction of this reading.
     sent_at : datetime
     profile : Profile
+    amendment : {"", "C", "W", "D"}
+        A correction says ``C`` in OBR-25, and in OBX-11 of every result that is final; what takes back
+        says ``W`` or ``D`` in every OBX-11, with the value that it takes back.
 
     Raises
     ------
@@ -69,9 +77,9 @@ def build_oru(
     segments: list[SegmentValues] = [_header(control_id, sent_at, profile), _person(patient)]
     if encounter is not None:
         segments.append(_visit(encounter))
-    segments.append(_order(reading, filler_number, measured_at, sent_at))
+    segments.append(_order(reading, filler_number, measured_at, sent_at, amendment))
     for number, observation in enumerate(reading.observations, start=1):
-        segments.append(_result(number, observation, reading, measured_at, profile))
+        segments.append(_result(number, observation, reading, measured_at, profile, amendment))
     if reading.status == "rejected" and not reading.observations:
         segments.append(("OBX", {1: 1, 3: _ordered(reading), 11: "X", 14: measured_at}))
     segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(_notes(reading), start=1)]
@@ -110,7 +118,9 @@ def _visit(encounter: Encounter) -> SegmentValues:
     return ("PV1", {1: 1, 2: encounter.patient_class or "U", 3: Er7(encounter.location), 19: number})
 
 
-def _order(reading: Reading, filler_number: str, measured_at: str, sent_at: datetime) -> SegmentValues:
+def _order(
+    reading: Reading, filler_number: str, measured_at: str, sent_at: datetime, amendment: Amendment
+) -> SegmentValues:
     return (
         "OBR",
         {
@@ -119,7 +129,7 @@ def _order(reading: Reading, filler_number: str, measured_at: str, sent_at: date
             4: _ordered(reading),
             7: measured_at,
             22: hl7_time(sent_at),
-            25: _REPORT_STATUS[reading.status],
+            25: "C" if amendment else _REPORT_STATUS[reading.status],
         },
     )
 
@@ -133,7 +143,12 @@ def _ordered(reading: Reading) -> tuple[str, str, str]:
 
 
 def _result(
-    number: int, observation: Observation, reading: Reading, measured_at: str, profile: Profile
+    number: int,
+    observation: Observation,
+    reading: Reading,
+    measured_at: str,
+    profile: Profile,
+    amendment: Amendment,
 ) -> SegmentValues:
     known = _term(observation, reading)
     kind, value = _value(observation)
@@ -143,13 +158,22 @@ def _result(
         3: _code(observation, known),
         5: value,
         6: _unit(observation),
-        11: _RESULT_STATUS[reading.status] if kind else "X",
+        11: _status(reading, amendment, has_value=bool(kind)),
         14: measured_at,
         17: ("AMEAS", "Automatic", "HL70259"),
     }
     if profile.equipment:
         fields[18] = _equipment(reading)
     return ("OBX", fields)
+
+
+def _status(reading: Reading, amendment: Amendment, *, has_value: bool) -> str:
+    if amendment in {"W", "D"}:
+        return amendment
+    if not has_value:
+        return "X"
+    status = _RESULT_STATUS[reading.status]
+    return amendment if amendment and status == "F" else status
 
 
 def _term(observation: Observation, reading: Reading) -> Term | None:

@@ -2,23 +2,21 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 import structlog
 
 from gateway.errors import Hl7Error
-from gateway.hl7.oru import build_oru
-from gateway.hl7.profiles import Profile
 from gateway.model import Reading
 from gateway.service.association import Association, associate
 from gateway.service.device_time import by_unknown_clock, drift_noted, moment_of
 from gateway.service.ekg_step import measured
 from gateway.service.guards import guarded
+from gateway.service.outgoing import Outgoing
 from gateway.service.supervision import place_of
-from gateway.store import Database, encounters, outbox, readings
+from gateway.store import Database, encounters, readings
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,21 +54,16 @@ class Acceptance:
     Parameters
     ----------
     database : Database
-    profiles : mapping of str to Profile
-        By destination.
-    zone : ZoneInfo
-        The site's: readings timed by the gateway carry its offset.
+    outgoing : Outgoing
+        Its zone is the site's: readings timed by the gateway carry its offset.
     longest_encounter : timedelta
-    now : callable
     queued : callable
         Called after the commit that put messages in the outbox.
     """
 
     database: Database
-    profiles: Mapping[str, Profile]
-    zone: ZoneInfo
+    outgoing: Outgoing
     longest_encounter: timedelta
-    now: Callable[[], datetime]
     queued: Callable[[], None]
 
     async def accept(self, source: str, reading: Reading, *, room: str | None, at: datetime) -> Accepted:
@@ -104,9 +97,9 @@ class Acceptance:
 
     def _timed(self, reading: Reading, at: datetime) -> Reading:
         if reading.taken_at is None:
-            return reading.taken(at.astimezone(self.zone), by="gateway")
+            return reading.taken(at.astimezone(self.outgoing.zone), by="gateway")
         if reading.time_source == "gateway":
-            return reading.taken(reading.taken_at.astimezone(self.zone), by="gateway")
+            return reading.taken(reading.taken_at.astimezone(self.outgoing.zone), by="gateway")
         return reading
 
     def _accept(
@@ -127,7 +120,9 @@ class Acceptance:
         if reading_id is None or found.encounter is None or reading.status == "rejected":
             return Accepted(reading_id, found.held)
         try:
-            return Accepted(reading_id, None, self._enqueue(db, source, reading_id, reading, found.encounter))
+            return Accepted(
+                reading_id, None, self.outgoing.queue(db, source, reading_id, reading, found.encounter)
+            )
         except Hl7Error as error:
             held = f"no message can be built of it: {error}"
             readings.hold(db, reading_id, held)
@@ -146,37 +141,3 @@ class Acceptance:
             doubt=reading.doubt,
             longest=self.longest_encounter,
         )
-
-    def _enqueue(
-        self,
-        db: sqlite3.Connection,
-        source: str,
-        reading_id: int,
-        reading: Reading,
-        stored: encounters.StoredEncounter,
-    ) -> tuple[str, ...]:
-        sent_at = self.now()
-        filler_number = outbox.filler_number(db, reading_id)
-        bodies = {}
-        for destination, profile in self.profiles.items():
-            control_id = outbox.next_control_id(db)
-            bodies[destination, control_id] = build_oru(
-                reading,
-                stored.encounter.patient,
-                stored.encounter,
-                control_id=control_id,
-                filler_number=filler_number,
-                sent_at=sent_at.astimezone(self.zone),
-                profile=profile,
-            )
-        for (destination, control_id), body in bodies.items():
-            outbox.enqueue(
-                db,
-                destination=destination,
-                reading_id=reading_id,
-                control_id=control_id,
-                stream=f"{stored.encounter.patient.id} {source}",
-                body=body,
-                at=sent_at,
-            )
-        return tuple(control_id for _, control_id in bodies)

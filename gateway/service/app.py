@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from gateway.drivers import Conversation
-from gateway.hl7.profiles import PROFILES, Profile
+from gateway.hl7.profiles import Profile
 from gateway.model import Device, Reading
 from gateway.service.acceptance import Acceptance, Accepted
 from gateway.service.configuration import Configuration
@@ -16,6 +16,7 @@ from gateway.service.device_task import DeviceTask
 from gateway.service.inbound import InboundServer
 from gateway.service.journal import Journal
 from gateway.service.lane import Lane
+from gateway.service.outgoing import Outgoing, profiles_of
 from gateway.service.supervision import supervised
 from gateway.store import Database
 from gateway.transports import open_transport
@@ -72,12 +73,7 @@ class _Assembly:
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What is to run, by name."""
-        profiles = {
-            name: PROFILES[destination.profile].between(
-                self.configuration.site.name, (destination.application, destination.facility)
-            )
-            for name, destination in self.configuration.destinations.items()
-        }
+        profiles = profiles_of(self.configuration)
         lanes = {name: self._lane(name, profile) for name, profile in profiles.items()}
 
         def queued() -> None:
@@ -86,10 +82,8 @@ class _Assembly:
 
         acceptance = Acceptance(
             database=self.database,
-            profiles=profiles,
-            zone=self.configuration.site.zone,
+            outgoing=Outgoing(profiles=profiles, zone=self.configuration.site.zone, now=_now),
             longest_encounter=timedelta(seconds=self.configuration.rooms.longest_encounter_s),
-            now=_now,
             queued=queued,
         )
         devices = {name: self._device(name, acceptance) for name in self.configuration.devices}

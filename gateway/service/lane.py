@@ -80,6 +80,8 @@ class Lane:
             while True:
                 message = await self._next()
                 verdict = await self._attempt(message)
+                if verdict is None:
+                    continue
                 wait_s = 0.0 if verdict.outcome in {"accepted", "refused"} else backoff.next()
                 if not wait_s:
                     backoff.reset()
@@ -106,8 +108,8 @@ class Lane:
             except TimeoutError:
                 continue
 
-    async def _attempt(self, message: outbox.OutboxMessage) -> Verdict:
-        """One sending, to an answer or to silence."""
+    async def _attempt(self, message: outbox.OutboxMessage) -> Verdict | None:
+        """One sending, to an answer or to silence; None where a person has taken the message back."""
         if self._connection is not None and self._connection.is_closed:
             await self._hang_up()
         try:
@@ -115,6 +117,8 @@ class Lane:
                 self._connection = await MllpConnection.open(
                     self.destination.address, self.destination.ack_timeout_s
                 )
+            if not await self._write(lambda db: outbox.begin(db, message.id, self.now())):
+                return None
             async with asyncio.timeout(self.destination.ack_timeout_s):
                 await self._connection.send(message.body)
                 return await self._answer(self._connection, message)

@@ -58,6 +58,22 @@ def covering(db: sqlite3.Connection, room: str, at: datetime) -> StoredEncounter
     return None if row is None else _stored(row)
 
 
+def of_patient(db: sqlite3.Connection, patient_id: str) -> tuple[StoredEncounter, ...]:
+    """All that were ever known of that patient, oldest first."""
+    rows = db.execute("SELECT * FROM encounter WHERE patient_id = ? ORDER BY id", (patient_id,))
+    return tuple(map(_stored, rows))
+
+
+def add_past(db: sqlite3.Connection, encounter: Encounter) -> StoredEncounter:
+    """An encounter that covers no time: no reading is ever put to it but by a person."""
+    cursor = db.execute(
+        "INSERT INTO encounter (room, patient_id, body, opened_at, closed_at) VALUES (?, ?, ?, ?, ?)",
+        (encounter.room, encounter.patient.id, _body(encounter), *[stamp(encounter.opened_at)] * 2),
+    )
+    assert cursor.lastrowid is not None
+    return find(db, cursor.lastrowid)
+
+
 def currently_open(db: sqlite3.Connection) -> tuple[StoredEncounter, ...]:
     rows = db.execute("SELECT * FROM encounter WHERE closed_at IS NULL ORDER BY room")
     return tuple(map(_stored, rows))

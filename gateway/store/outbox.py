@@ -34,6 +34,8 @@ class OutboxMessage:
         Why it is parked or was last not accepted, in the receiver's code and words.
     created_at : datetime
     settled_at : datetime, optional
+    begun_at : datetime, optional
+        Before its first byte went out. From then on the receiver may have it.
     """
 
     id: int
@@ -48,6 +50,7 @@ class OutboxMessage:
     reason: str
     created_at: datetime
     settled_at: datetime | None
+    begun_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +84,13 @@ def enqueue(
     stream: str,
     body: bytes,
     at: datetime,
+    stands: bool = True,
 ) -> int:
+    """Put a message in the queue; one that takes back what was said before does not itself stand."""
     cursor = db.execute(
-        "INSERT INTO message (destination, reading_id, control_id, stream, body, state, created_at)"
-        " VALUES (?, ?, ?, ?, ?, 'pending', ?)",
-        (destination, reading_id, control_id, stream, body, stamp(at)),
+        "INSERT INTO message (destination, reading_id, control_id, stream, body, state, created_at, stands)"
+        " VALUES (?, ?, ?, ?, ?, 'pending', ?, ?)",
+        (destination, reading_id, control_id, stream, body, stamp(at), stands),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -144,6 +149,35 @@ def attempts(db: sqlite3.Connection, message_id: int) -> tuple[Attempt, ...]:
         "SELECT at, outcome, detail FROM attempt WHERE message_id = ? ORDER BY id", (message_id,)
     )
     return tuple(Attempt(instant(row["at"]), row["outcome"], row["detail"]) for row in rows)
+
+
+def begin(db: sqlite3.Connection, message_id: int, at: datetime) -> bool:
+    """Note that the message goes out now; False where a person has settled it meanwhile."""
+    return bool(
+        db.execute(
+            "UPDATE message SET begun_at = COALESCE(begun_at, ?) WHERE id = ? AND state = 'pending'",
+            (stamp(at), message_id),
+        ).rowcount
+    )
+
+
+def take_back(db: sqlite3.Connection, reading_id: int, at: datetime, why: str) -> tuple[OutboxMessage, ...]:
+    """Nothing that was said of a reading stands any more, and what waits is not sent, or not again.
+
+    Returns
+    -------
+    tuple of OutboxMessage
+        What stood until now. Of those with `begun_at` the receivers have to be told.
+    """
+    rows = db.execute("SELECT * FROM message WHERE reading_id = ? AND stands ORDER BY id", (reading_id,))
+    stood = tuple(map(_message, rows.fetchall()))
+    db.execute(
+        "UPDATE message SET state = 'discarded', reason = ?, settled_at = ?"
+        " WHERE reading_id = ? AND stands AND state IN ('pending', 'parked')",
+        (why, stamp(at), reading_id),
+    )
+    db.execute("UPDATE message SET stands = 0 WHERE reading_id = ?", (reading_id,))
+    return stood
 
 
 def attempted(
@@ -214,4 +248,5 @@ def _message(row: sqlite3.Row) -> OutboxMessage:
         reason=row["reason"],
         created_at=instant(row["created_at"]),
         settled_at=instant(row["settled_at"]) if row["settled_at"] else None,
+        begun_at=instant(row["begun_at"]) if row["begun_at"] else None,
     )

@@ -26,6 +26,8 @@ class StoredReading:
     held : str, optional
         Why it waits for a person.
     accepted_at : datetime
+    withdrawn : str, optional
+        Why a person took it back.
     """
 
     id: int
@@ -34,6 +36,7 @@ class StoredReading:
     encounter_id: int | None
     held: str | None
     accepted_at: datetime
+    withdrawn: str | None
 
 
 def record_key(source: str, reading: Reading) -> str:
@@ -86,6 +89,19 @@ def hold(db: sqlite3.Connection, reading_id: int, reason: str) -> None:
     db.execute("UPDATE reading SET held = ? WHERE id = ?", (reason, reading_id))
 
 
+def file(db: sqlite3.Connection, reading_id: int, reading: Reading, encounter_id: int) -> None:
+    """The reading is that patient's; it waits for nobody."""
+    db.execute(
+        "UPDATE reading SET body = ?, encounter_id = ?, held = NULL, withdrawn = NULL WHERE id = ?",
+        (json.dumps(reading_to_row(reading)), encounter_id, reading_id),
+    )
+
+
+def withdraw(db: sqlite3.Connection, reading_id: int, reason: str) -> None:
+    """The reading is nobody's: kept as it was measured, and waiting for nobody."""
+    db.execute("UPDATE reading SET held = NULL, withdrawn = ? WHERE id = ?", (reason, reading_id))
+
+
 def find(db: sqlite3.Connection, reading_id: int) -> StoredReading | None:
     row = db.execute("SELECT * FROM reading WHERE id = ?", (reading_id,)).fetchone()
     return None if row is None else _stored(row)
@@ -95,6 +111,14 @@ def since(db: sqlite3.Connection, reading_id: int = 0) -> tuple[StoredReading, .
     """Readings accepted after that one, in order of acceptance."""
     rows = db.execute("SELECT * FROM reading WHERE id > ? ORDER BY id", (reading_id,))
     return tuple(map(_stored, rows))
+
+
+def latest(db: sqlite3.Connection, count: int, *, held: bool = False) -> tuple[StoredReading, ...]:
+    """The last so many, in order of acceptance; with `held` only those that wait for a person."""
+    rows = db.execute(
+        "SELECT * FROM reading WHERE (NOT ? OR held IS NOT NULL) ORDER BY id DESC LIMIT ?", (held, count)
+    )
+    return tuple(map(_stored, reversed(rows.fetchall())))
 
 
 def raw(db: sqlite3.Connection, reading_id: int) -> bytes:
@@ -109,4 +133,5 @@ def _stored(row: sqlite3.Row) -> StoredReading:
         encounter_id=row["encounter_id"],
         held=row["held"],
         accepted_at=instant(row["accepted_at"]),
+        withdrawn=row["withdrawn"],
     )

@@ -88,6 +88,16 @@ MIGRATIONS = (
         digest       TEXT NOT NULL            -- over this row and the digest before it
     ) STRICT;
     """,
+    """
+    -- Set before the first byte goes out: from then on the EHR may have it.
+    ALTER TABLE message ADD COLUMN begun_at TEXT;
+    -- 0 once taken back, and in what takes back.
+    ALTER TABLE message ADD COLUMN stands INTEGER NOT NULL DEFAULT 1;
+    -- Why a person took it back.
+    ALTER TABLE reading ADD COLUMN withdrawn TEXT;
+    -- Which of the messages there are had begun, nobody has noted.
+    UPDATE message SET begun_at = created_at;
+    """,
 )
 
 

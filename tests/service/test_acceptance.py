@@ -15,6 +15,7 @@ from gateway.hl7 import parse
 from gateway.hl7.profiles import PROFILES
 from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
 from gateway.service.acceptance import Acceptance, Accepted
+from gateway.service.outgoing import Outgoing
 from gateway.store import Database, encounters, outbox, readings
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -41,10 +42,12 @@ def _accept(
 ) -> Accepted:
     acceptance = Acceptance(
         database=database,
-        profiles={"ehr": PROFILES[profile].between("NORTHCLINIC", ("EHR", "NORTH"))},
-        zone=ZoneInfo("America/New_York"),
+        outgoing=Outgoing(
+            profiles={"ehr": PROFILES[profile].between("NORTHCLINIC", ("EHR", "NORTH"))},
+            zone=ZoneInfo("America/New_York"),
+            now=lambda: NOW,
+        ),
         longest_encounter=timedelta(hours=2),
-        now=lambda: NOW,
         queued=lambda: None,
     )
     return asyncio.run(acceptance.accept("scale-3", reading, room=room, at=NOW))
@@ -127,10 +130,12 @@ def test_a_reading_that_no_message_can_hold_is_kept_and_held(database: Database)
 def test_messages_of_two_destinations_carry_the_same_filler_number(database: Database):
     acceptance = Acceptance(
         database=database,
-        profiles=dict.fromkeys(("ehr", "registry"), PROFILES["loinc-2.5.1"]),
-        zone=ZoneInfo("America/New_York"),
+        outgoing=Outgoing(
+            profiles=dict.fromkeys(("ehr", "registry"), PROFILES["loinc-2.5.1"]),
+            zone=ZoneInfo("America/New_York"),
+            now=lambda: NOW,
+        ),
         longest_encounter=timedelta(hours=2),
-        now=lambda: NOW,
         queued=lambda: None,
     )
     accepted = asyncio.run(acceptance.accept("scale-3", WEIGHT, room="EXAM3", at=NOW))

@@ -1,0 +1,102 @@
+"""The messages of a reading: one for each destination that is to have it, all in the queue or none."""
+
+import sqlite3
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from gateway.hl7.oru import Amendment, build_oru
+from gateway.hl7.profiles import PROFILES, Profile
+from gateway.model import Reading
+from gateway.service.configuration import Configuration
+from gateway.store import outbox
+from gateway.store.encounters import StoredEncounter
+
+
+def profiles_of(configuration: Configuration) -> Mapping[str, Profile]:
+    """How each destination wants its results, by its name in the configuration."""
+    return {
+        name: PROFILES[destination.profile].between(
+            configuration.site.name, (destination.application, destination.facility)
+        )
+        for name, destination in configuration.destinations.items()
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outgoing:
+    """Builds messages and puts them in the outbox.
+
+    Parameters
+    ----------
+    profiles : mapping of str to Profile
+        By destination.
+    zone : ZoneInfo
+        The site's, in which a message says when it was made.
+    now : callable
+    """
+
+    profiles: Mapping[str, Profile]
+    zone: ZoneInfo
+    now: Callable[[], datetime]
+
+    def queue(
+        self,
+        db: sqlite3.Connection,
+        source: str,
+        reading_id: int,
+        reading: Reading,
+        stored: StoredEncounter,
+        amendments: Mapping[str, Amendment] | None = None,
+    ) -> tuple[str, ...]:
+        """The control ids of the messages that now wait to be sent.
+
+        Parameters
+        ----------
+        db : sqlite3.Connection
+        source : str
+            The device's name in the configuration.
+        reading_id : int
+        reading : Reading
+        stored : StoredEncounter
+        amendments : mapping of str to Amendment, optional
+            By destination. Without it every destination gets a first message.
+
+        Raises
+        ------
+        Hl7Error
+            A message cannot be built; none is in the queue.
+        """
+        made_at = self.now()
+        filler_number = outbox.filler_number(db, reading_id)
+        bodies = {}
+        wanted = dict.fromkeys(self.profiles, _FIRST) if amendments is None else amendments
+        for destination, amendment in wanted.items():
+            control_id = outbox.next_control_id(db)
+            bodies[destination, control_id] = build_oru(
+                reading,
+                stored.encounter.patient,
+                stored.encounter if stored.encounter.room else None,
+                control_id=control_id,
+                filler_number=filler_number,
+                sent_at=made_at.astimezone(self.zone),
+                profile=self.profiles[destination],
+                amendment=amendment,
+            )
+        for (destination, control_id), body in bodies.items():
+            outbox.enqueue(
+                db,
+                destination=destination,
+                reading_id=reading_id,
+                control_id=control_id,
+                stream=f"{stored.encounter.patient.id} {source}",
+                body=body,
+                at=made_at,
+                stands=wanted[destination] not in _TAKING_BACK,
+            )
+        return tuple(control_id for _, control_id in bodies)
+
+
+_FIRST: Amendment = ""
+_TAKING_BACK = ("W", "D")
