@@ -14,6 +14,8 @@ _WRONGLY_REFUSED = (
     re.compile(r"Missing required child OBR\.OBR_27"),
     re.compile(r"Unknown element found: None\.<Message >"),
 )
+_ELEMENT = re.compile(r"\b([A-Z][A-Z0-9]{2})_(\d+)(?:_(\d+))?\b")
+_SEGMENT = re.compile(r"\b([A-Z][A-Z0-9]{2})\b")
 
 
 def structure_faults(message: Message) -> tuple[str, ...]:
@@ -39,3 +41,12 @@ def structure_faults(message: Message) -> tuple[str, ...]:
     else:
         return ()
     return () if any(known.search(fault) for known in _WRONGLY_REFUSED) else (fault,)
+
+
+def place_of(fault: str) -> tuple[str, int | None, int | None]:
+    """Segment, field and component that a fault speaks of: ``OBR.OBR_4`` is OBR-4."""
+    if element := _ELEMENT.search(fault):
+        segment, field, component = element.groups()
+        return segment, int(field), int(component) if component else None
+    named = _SEGMENT.search(fault)
+    return (named[1] if named else "", None, None)

@@ -185,13 +185,23 @@ def test_a_result_that_lacks_a_required_field_is_named_by_segment_and_field(puls
     done = gateway("validate", pulse, "--json")
     (fault,) = json.loads(done.stdout)["faults"]
     assert done.returncode == 1
-    assert [fault[key] for key in ("message", "segment", "field", "rule")] == [1, "OBR", 4, "structure"]
+    assert [fault[key] for key in ("message", "segment", "field", "rule")] == [1, "OBR", 4, "required"]
 
 
 def test_a_message_that_cannot_be_read_is_named_by_segment_and_field(pulse: Path):
     pulse.write_bytes(PULSE.replace(b"|P|2.5.1", b"|P|2.5.1||||||KLINGON"))
     done = gateway("validate", pulse)
     assert (done.returncode, done.stdout.startswith("message 1: MSH-18: encoding: ")) == (1, True)
+
+
+def test_a_profile_adds_its_rules(pulse: Path):
+    pulse.write_bytes(PULSE.replace(b"/min^per minute^UCUM", b""))
+    done = gateway("validate", pulse, "--profile", "loinc-2.5.1")
+    assert (done.returncode, "OBX[1]-6: profile: a number without its unit" in done.stdout) == (1, True)
+
+
+def test_a_profile_without_rules_is_bad_usage(pulse: Path):
+    assert gateway("validate", pulse, "--profile", "loinc-9").returncode == 2
 
 
 def test_validating_shows_nothing_of_the_patient(pulse: Path):

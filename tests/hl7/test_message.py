@@ -14,11 +14,6 @@ from gateway.hl7.batch import split_batch
 HEADER = b"MSH|^~\\&|A|B|C|D|20260302||ADT^A04|1|P|2.5||||||"
 
 
-@pytest.fixture
-def samples(gateway_data: Path) -> Path:
-    return gateway_data.parent / "hl7" / "samples"
-
-
 def _expected(samples: Path) -> list[dict[str, object]]:
     messages: list[dict[str, object]] = tomllib.loads((samples / "expect.toml").read_text())["message"]
     return messages
