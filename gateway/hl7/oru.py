@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from gateway.errors import Hl7Error
+from gateway.hl7 import pcd01
 from gateway.hl7.building import Er7, Field, SegmentValues, build
 from gateway.hl7.profiles import Profile
 from gateway.hl7.timestamps import hl7_time
@@ -77,10 +78,14 @@ def build_oru(
     segments: list[SegmentValues] = [_header(control_id, sent_at, profile), _person(patient)]
     if encounter is not None:
         segments.append(_visit(encounter))
-    segments.append(_order(reading, filler_number, measured_at, sent_at, amendment))
-    for number, observation in enumerate(reading.observations, start=1):
-        segments.append(_result(number, observation, reading, measured_at, profile, amendment))
-    if reading.status == "rejected" and not reading.observations:
+    segments.append(_order(reading, filler_number, measured_at, sent_at, profile, amendment))
+    is_pcd = profile.nomenclature == "MDC"
+    lines = pcd01.device(reading) if is_pcd else []
+    first = len(lines) + 1
+    for number, observation in enumerate(reading.observations, start=first):
+        lines.append(_result(number, observation, reading, measured_at, profile, amendment))
+    segments += lines
+    if reading.status == "rejected" and not lines:
         segments.append(("OBX", {1: 1, 3: _ordered(reading), 11: "X", 14: measured_at}))
     segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(_notes(reading), start=1)]
     return build(segments)
@@ -102,6 +107,7 @@ def _header(control_id: str, sent_at: datetime, profile: Profile) -> SegmentValu
             15: profile.accept_ack,
             16: profile.application_ack,
             18: profile.character_set,
+            21: profile.profile_id,
         },
     )
 
@@ -119,14 +125,22 @@ def _visit(encounter: Encounter) -> SegmentValues:
 
 
 def _order(
-    reading: Reading, filler_number: str, measured_at: str, sent_at: datetime, amendment: Amendment
+    reading: Reading,
+    filler_number: str,
+    measured_at: str,
+    sent_at: datetime,
+    profile: Profile,
+    amendment: Amendment,
 ) -> SegmentValues:
+    is_pcd = profile.nomenclature == "MDC"
+    number = (filler_number, "GATEWAY")
     return (
         "OBR",
         {
             1: 1,
-            3: (filler_number, "GATEWAY"),
-            4: _ordered(reading),
+            2: number if is_pcd else "",
+            3: number,
+            4: pcd01.ORDERED if is_pcd else _ordered(reading),
             7: measured_at,
             22: hl7_time(sent_at),
             25: "C" if amendment else _REPORT_STATUS[reading.status],
@@ -162,7 +176,15 @@ def _result(
         14: measured_at,
         17: ("AMEAS", "Automatic", "HL70259"),
     }
-    if profile.equipment:
+    if profile.nomenclature == "MDC":
+        fields |= {
+            3: pcd01.code(known) or fields[3],
+            4: f"1.0.0.{number - 1}",
+            6: pcd01.unit(observation, known) or fields[6],
+            8: pcd01.flags(reading, has_value=bool(kind)),
+            17: pcd01.AUTOMATIC,
+        }
+    elif profile.equipment:
         fields[18] = _equipment(reading)
     return ("OBX", fields)
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +27,11 @@ class Profile:
         MSH-3 to MSH-6.
     processing_id : str
         MSH-11.
+    nomenclature : {"LN", "MDC"}
+        The codes of OBX-3 and OBX-6: LOINC with UCUM, or IEEE 11073. With the latter a first OBX is the
+        device, and OBX-4 says what each result is contained in.
+    profile_id : tuple of str
+        MSH-21.
     """
 
     name: str
@@ -40,6 +46,8 @@ class Profile:
     receiving_application: str = ""
     receiving_facility: str = ""
     processing_id: str = "P"
+    nomenclature: Literal["LN", "MDC"] = "LN"
+    profile_id: tuple[str, ...] = ()
 
     @property
     def waits_for_application(self) -> bool:
@@ -67,6 +75,17 @@ _ROWS = (
         message_type=("ORU", "R01"),
         character_set="8859/1",
         equipment=False,
+    ),
+    Profile(
+        name="pcd-01",
+        version="2.6",
+        message_type=("ORU", "R01", "ORU_R01"),
+        character_set="UNICODE UTF-8",
+        equipment=True,
+        accept_ack="AL",
+        application_ack="NE",
+        nomenclature="MDC",
+        profile_id=("IHE_PCD_001", "IHE PCD", "1.3.6.1.4.1.19376.1.6.1.1.1", "ISO"),
     ),
 )
 PROFILES: Mapping[str, Profile] = MappingProxyType({profile.name: profile for profile in _ROWS})

@@ -221,12 +221,12 @@ _GLUCOSE_METER: tuple[ReadingKind, ...] = ("glucose",)
 _GLUCOSE_LIMITS = {"mg/dL": "10 1500"}, {"mmol/L": "0.5 83.3"}
 _OTHER_SAMPLES = (  # a meter that measured in something else than capillary blood
     (
-        ("venous-whole-blood", "arterial-whole-blood"),
+        ("venous-whole-blood", "arterial-whole-blood", "undetermined-whole-blood"),
         "2339-0 Glucose [Mass/volume] in Blood",
         "15074-8 Glucose [Moles/volume] in Blood",
     ),
     (
-        ("venous-plasma", "arterial-plasma"),
+        ("venous-plasma", "arterial-plasma", "undetermined-plasma"),
         "2345-7 Glucose [Mass/volume] in Serum or Plasma",
         "14749-6 Glucose [Moles/volume] in Serum or Plasma",
     ),

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from typing import get_args
 
+import hl7
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -13,7 +15,8 @@ from gateway.hl7 import Message, parse
 from gateway.hl7.independent_check import structure_faults
 from gateway.hl7.oru import build_oru
 from gateway.hl7.profiles import PROFILES
-from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
+from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, ReadingKind, rejected
+from gateway.model.vocabulary import TERMS, UNITS
 
 TAKEN = datetime(2026, 3, 2, 9, 14, 5, tzinfo=timezone(timedelta(hours=-5)))
 SENT = datetime(2026, 3, 2, 14, 14, 11, tzinfo=UTC)
@@ -95,6 +98,101 @@ def test_what_was_withdrawn_or_rejected_is_well_built_too(reading, profile):
 def test_version_2_3_has_two_components_in_msh_9_and_no_equipment():
     message = parse(_data(PRESSURE, profile="loinc-2.3"))
     assert (message.header.raw(9), message.version, message.get("OBX-18")) == ("ORU^R01", "2.3", "")
+
+
+PCD_MESSAGE = r"""
+MSH|^~\&|GATEWAY|EXAM|EHR|NORTHCLINIC|20260302141411+0000||ORU^R01^ORU_R01|G7-000001|P|2.6|||AL|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO
+PID|1||8834021^^^NORTH^MR~4471902^^^STATE^PI||TESTPATIENT^ALMA^R||19610417|F
+PV1|1|O|FAMMED^EXAM3^^NORTH||||||||||||||||V00991822^^^NORTH^VN
+OBR|1|G7-R-000001^GATEWAY|G7-R-000001^GATEWAY|182777000^monitoring of patient^SCT|||20260302091405-0500
+    |||||||||||||||20260302141411+0000|||F
+OBX|1||528391^MDC_DEV_SPEC_PROFILE_BP^MDC|1.0.0.0|||||||X|||||||5171100234^A\T\D UA-651BLE
+OBX|2|DTM|67975^MDC_ATTR_TIME_ABS^MDC|1.0.0.1|20260302091405-0500||||||R|||20260302091105-0500
+OBX|3|NM|150021^MDC_PRESS_BLD_NONINV_SYS^MDC|1.0.0.2|121|266016^MDC_DIM_MMHG^MDC|||||F|||20260302091405-0500
+    |||AMEAS^^MDC
+OBX|4|NM|150022^MDC_PRESS_BLD_NONINV_DIA^MDC|1.0.0.3|79|266016^MDC_DIM_MMHG^MDC|||||F|||20260302091405-0500
+    |||AMEAS^^MDC
+NTE|1|L|irregular pulse detected
+"""  # noqa: E501 - MSH is one line
+
+
+def test_pcd_01_says_it_in_mdc_with_the_device_its_clock_and_what_is_contained_in_it():
+    expected = PCD_MESSAGE.lstrip().replace("\n    ", "").replace("\n", "\r")
+    drifted = replace(PRESSURE, clock_drift=timedelta(minutes=3))
+    assert _data(drifted, profile="pcd-01").decode() == expected
+
+
+def test_pcd_01_names_a_device_by_its_eui_64_where_it_has_one():
+    known = replace(PRESSURE, device=Device(id="00:1c:05:01:00:a1:b2:c3"))
+    equipment = parse(_data(known, profile="pcd-01")).segment("OBX")
+    assert equipment is not None
+    assert equipment.raw(18) == "001C050100A1B2C3^^001C050100A1B2C3^EUI-64"
+
+
+@pytest.mark.parametrize(
+    ("kind", "observation", "code", "unit"),
+    [
+        (
+            "respiration",
+            Observation("respiration-rate", Decimal(16), "/min"),
+            "151562^MDC_RESP_RATE^MDC",
+            "264928^MDC_DIM_RESP_PER_MIN^MDC",
+        ),
+        (
+            "urinalysis",
+            Observation("protein", Decimal(30), "mg/dL"),
+            "5804-0^Protein [Mass/volume] in Urine by Test strip^LN",
+            "264274^MDC_DIM_MILLI_G_PER_DL^MDC",
+        ),
+        (
+            "laboratory",
+            Observation("XYZ-9", Decimal(1), "umol/L"),
+            "XYZ-9^XYZ-9^L",
+            "umol/L^micromole per liter^UCUM",
+        ),
+    ],
+)
+def test_pcd_01_keeps_the_other_code_of_what_has_no_mdc_code(kind, observation, code, unit):
+    message = parse(_data(Reading(kind=kind, observations=(observation,), taken_at=TAKEN), profile="pcd-01"))
+    _, result = (segment for segment in message.segments if segment.name == "OBX")
+    assert (result.raw(3), result.raw(6)) == (code, unit)
+
+
+def test_pcd_01_flags_what_is_invalid_and_what_is_questionable():
+    missing = replace(
+        PRESSURE,
+        status="questionable",
+        observations=(*PRESSURE.observations, Observation("pulse-rate", unit="/min")),
+    )
+    message = parse(_data(missing, profile="pcd-01"))
+    flagged = [(message.get(f"OBX[{n}]-8"), message.get(f"OBX[{n}]-11")) for n in (2, 3, 4)]
+    assert flagged == [("QUES", "R"), ("QUES", "R"), ("INV", "X")]
+
+
+_OBSERVATIONS = st.builds(
+    Observation,
+    st.sampled_from(sorted({term.name for term in TERMS})),
+    st.decimals(allow_nan=False, allow_infinity=False, min_value=-10000, max_value=10000) | st.none(),
+    st.sampled_from(sorted(UNITS)) | st.none(),
+)
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+@given(
+    kind=st.sampled_from(get_args(ReadingKind)), observations=st.lists(_OBSERVATIONS, min_size=1, max_size=4)
+)
+def test_every_reading_leaves_in_every_profile_with_its_digits_unit_and_patient(profile, kind, observations):
+    data = _data(Reading(kind=kind, observations=tuple(observations), taken_at=TAKEN), profile=profile)
+    assert parse(data).encode() == data
+    read = hl7.parse(data.decode())  # type: ignore[no-untyped-call] # hl7 has no types
+    results = list(read.segments("OBX"))[-len(observations) :]
+    assert str(read.segment("PID")[3][0][0]) == "8834021"
+    for result, sent in zip(results, observations, strict=True):
+        assert str(result[5]) == ("" if sent.value is None else format(sent.value, "f"))
+        unit = str(result[6]).split("^")
+        known = UNITS[sent.unit or ""]
+        codes = {known.ucum, known.mdc} | ({"264928"} if sent.unit == "/min" else set())
+        assert unit[0] in codes
 
 
 def test_a_patient_without_encounter_has_no_visit():

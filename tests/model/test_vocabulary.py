@@ -118,6 +118,22 @@ def test_kind_unit_and_site_decide_what_a_name_means(
     assert (found.loinc, found.mdc) == (loinc, mdc)
 
 
+@pytest.mark.parametrize(
+    ("sample", "unit", "loinc"),
+    [
+        ("undetermined-whole-blood", "mg/dL", "2339-0"),
+        ("undetermined-plasma", "mmol/L", "14749-6"),
+        ("interstitial-fluid", "mg/dL", None),
+    ],
+)
+def test_a_sample_that_is_not_capillary_has_no_capillary_code(
+    sample: str, unit: str, loinc: str | None
+) -> None:
+    found = term("glucose", kind="glucose", unit=unit, site=sample)
+    assert found is not None
+    assert found.loinc == loinc
+
+
 def test_an_analysers_own_code_means_nothing_here() -> None:
     assert term("WBC", kind="laboratory", unit="10*3/uL") is None
     assert term("glucose", kind="laboratory", unit="mg/dL") is None
