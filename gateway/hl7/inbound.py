@@ -1,4 +1,4 @@
-"""What an ADT message means for the rooms: who arrived, who left, whose particulars changed.
+"""What an ADT message means for the rooms: who arrived, who left, whose particulars or identifiers changed.
 
 Events: HL7 v2.5.1 chapter 3. A message that means nothing here is refused by name, never dropped.
 """
@@ -36,7 +36,20 @@ class Updated:
     patient: Patient
 
 
-InboundEvent: TypeAlias = Arrived | Left | Updated
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Identifiers that were given up, each list for the patient who has what was filed under them.
+
+    Parameters
+    ----------
+    pairs : tuple of (Patient, tuple of str)
+        The surviving patient, and the retired identifiers as :attr:`Patient.id` writes them.
+    """
+
+    pairs: tuple[tuple[Patient, tuple[str, ...]], ...]
+
+
+InboundEvent: TypeAlias = Arrived | Left | Updated | Merged
 
 
 def meaning(message: Message, at: datetime) -> InboundEvent | Refusal:
@@ -78,6 +91,27 @@ def _updated(_message: Message, patient: Patient, _at: datetime) -> Updated:
     return Updated(patient)
 
 
+def _merged(message: Message, _first: Patient, _at: datetime) -> Merged | Refusal:
+    """Each PID with the MRG that follows it; one without the other is no merge."""
+    pairs: list[tuple[Patient, tuple[str, ...]]] = []
+    waiting: Patient | None = None
+    for segment in message.segments:
+        if segment.name == "PID":
+            patient = _person(segment)
+            if isinstance(patient, Refusal):
+                return patient
+            if waiting is not None:
+                break
+            waiting = patient
+        elif segment.name == "MRG" and waiting is not None:
+            retired = tuple(identifier.text for identifier in _identifiers(segment, 1))
+            if not retired:
+                return Refusal(101, "the identifier that was given up is missing", "MRG", 1)
+            pairs.append((waiting, retired))
+            waiting = None
+    return Refusal(100, "MRG is missing", "MRG") if waiting is not None else Merged(tuple(pairs))
+
+
 _EVENTS: Mapping[str, Callable[[Message, Patient, datetime], InboundEvent | Refusal]] = {
     "A01": _arrived,
     "A02": _arrived,
@@ -90,18 +124,18 @@ _EVENTS: Mapping[str, Callable[[Message, Patient, datetime], InboundEvent | Refu
     "A08": _updated,
     "A28": _updated,
     "A31": _updated,
+    "A40": _merged,
+    "A47": _merged,
 }
 
 
 def _patient(message: Message) -> Patient | Refusal:
     person = message.segment("PID")
-    if person is None:
-        return Refusal(100, "PID is missing", "PID")
-    identifiers = tuple(
-        Identifier(_stated(person, 3, n), _stated(person, 3, n, 4), _stated(person, 3, n, 5))
-        for n in range(1, len(person.repetitions(3)) + 1)
-        if _stated(person, 3, n)
-    )
+    return Refusal(100, "PID is missing", "PID") if person is None else _person(person)
+
+
+def _person(person: Segment) -> Patient | Refusal:
+    identifiers = _identifiers(person, 3)
     if not identifiers:
         return Refusal(101, "the patient's identifier is missing", "PID", 3)
     return Patient(
@@ -111,6 +145,14 @@ def _patient(message: Message) -> Patient | Refusal:
         middle_name=_stated(person, 5, 1, 3),
         birth_date=_stated(person, 7),
         sex=_stated(person, 8),
+    )
+
+
+def _identifiers(segment: Segment, field: int) -> tuple[Identifier, ...]:
+    return tuple(
+        Identifier(_stated(segment, field, n), _stated(segment, field, n, 4), _stated(segment, field, n, 5))
+        for n in range(1, len(segment.repetitions(field)) + 1)
+        if _stated(segment, field, n)
     )
 
 

@@ -21,6 +21,11 @@ class Identifier:
     authority: str = ""
     type: str = ""
 
+    @property
+    def text(self) -> str:
+        """With its authority: ``8834021@NORTH``."""
+        return f"{self.value}@{self.authority}" if self.authority else self.value
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Patient:
@@ -50,8 +55,7 @@ class Patient:
     @property
     def id(self) -> str:
         """The identifier that results are filed by, with its authority: ``8834021@NORTH``."""
-        first = self.identifiers[0]
-        return f"{first.value}@{first.authority}" if first.authority else first.value
+        return self.identifiers[0].text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

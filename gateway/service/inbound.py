@@ -12,10 +12,10 @@ import structlog
 from gateway.errors import Hl7Error, StoreError, TransportError
 from gateway.hl7 import Message, mllp, parse
 from gateway.hl7.acknowledgement import Refusal, build_acknowledgement, refuse_unreadable
-from gateway.hl7.inbound import Arrived, InboundEvent, Left, Updated, meaning
+from gateway.hl7.inbound import Arrived, InboundEvent, Left, Merged, Updated, meaning
 from gateway.service.configuration import InboundTable
 from gateway.service.mllp_connection import next_events
-from gateway.store import Database, encounters, inbound, outbox
+from gateway.store import Database, encounters, inbound, merging, outbox
 
 
 @dataclass(slots=True, kw_only=True)
@@ -143,3 +143,6 @@ def _apply(db: sqlite3.Connection, event: InboundEvent, at: datetime) -> None:
                 if stored.encounter.patient.id == patient.id:
                     changed = replace(stored.encounter, patient=patient)
                     encounters.replace_body(db, replace(stored, encounter=changed))
+        case Merged(pairs):
+            for survivor, retired in pairs:
+                merging.merge(db, survivor, retired, at)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.hl7 import parse
 from gateway.hl7.acknowledgement import Refusal
-from gateway.hl7.inbound import Arrived, Left, Updated, meaning
+from gateway.hl7.inbound import Arrived, Left, Merged, Updated, meaning
 from gateway.model import Encounter, Identifier, Patient
 
 AT = datetime(2026, 3, 2, 14, 14, 5, tzinfo=UTC)
@@ -53,6 +53,18 @@ def test_a_patients_particulars_change(event):
     assert _meaning(b"ADT^" + event, PERSON) == Updated(ALMA)
 
 
+@pytest.mark.parametrize("event", [b"A40", b"A47"])
+def test_identifiers_are_given_up_for_a_patient(event):
+    found = _meaning(b"ADT^" + event, PERSON, b"MRG|7719333^^^NORTH^MR~12")
+    assert found == Merged(((ALMA, ("7719333@NORTH", "12")),))
+
+
+def test_each_pair_of_a_merge_is_one():
+    pairs = (PERSON, b"MRG|1^^^NORTH", b"PID|1||9^^^NORTH", b"MRG|2^^^NORTH")
+    other = Patient((Identifier("9", "NORTH"),))
+    assert _meaning(b"ADT^A40", *pairs) == Merged(((ALMA, ("1@NORTH",)), (other, ("2@NORTH",))))
+
+
 def test_a_null_is_no_name_and_no_identifier():
     found = _meaning(b"ADT^A08", b'PID|1||""~7^^^""||TEST^""||""|""')
     assert found == Updated(Patient((Identifier("7"),), "TEST"))
@@ -76,6 +88,9 @@ def test_a_location_is_given_back_as_it_came_in_the_usual_delimiters():
         (b"ADT^A04", (b"PID|1", VISIT), 101, ("PID", 3)),
         (b"ADT^A04", (b'PID|1||""', VISIT), 101, ("PID", 3)),
         (b"ADT^A04", (PERSON,), 101, ("PV1", 3)),
+        (b"ADT^A40", (PERSON,), 100, ("MRG", None)),
+        (b"ADT^A40", (PERSON, PERSON, b"MRG|1"), 100, ("MRG", None)),
+        (b"ADT^A40", (PERSON, b"MRG|^^^NORTH"), 101, ("MRG", 1)),
         (b"ADT^A04", (PERSON, b'PV1|1|O|FAMMED^""'), 101, ("PV1", 3)),
     ],
 )

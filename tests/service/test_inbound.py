@@ -1,6 +1,7 @@
 """The inbound door through a socket: every message is answered, and only once it is on disk."""
 
 import asyncio
+import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -8,11 +9,13 @@ from pathlib import Path
 import pytest
 
 from gateway.hl7 import Message, mllp, parse
+from gateway.model import Reading
 from gateway.service.configuration import InboundTable
 from gateway.service.inbound import InboundServer
 from gateway.service.mllp_connection import MllpConnection
-from gateway.store import Database, encounters
+from gateway.store import Database, audit, encounters, outbox, readings
 
+NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 ARRIVAL = (
     b"MSH|^~\\&|REG|NORTHCLINIC|GATEWAY|EXAM|20260302084112-0500||ADT^A04^ADT_A01|REG1|P|2.5.1\r"
     b"EVN|A04|20260302084112-0500\r"
@@ -92,6 +95,76 @@ def test_corrected_particulars_reach_the_open_encounter(database: Database):
     _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A08"), (b"ALMA", b"ALMAZ")))
     (stored,) = database.do(encounters.currently_open)
     assert stored.encounter.patient.given_name == "ALMAZ"
+
+
+MERGE = (
+    b"MSH|^~\\&|REG|NORTHCLINIC|GATEWAY|EXAM|20260303070000-0500||ADT^A40^ADT_A39|REG9|P|2.5.1\r"
+    b"EVN|A40|20260303070000-0500\r"
+    b"PID|1||9000001^^^NORTH^MR||TESTPATIENT^ALMA^R\r"
+    b"MRG|8834021^^^NORTH^MR\r"
+)
+
+
+def test_a_merge_keeps_the_patient_in_the_room_under_the_surviving_identifier(database: Database):
+    _, answer = _send(database, ARRIVAL, MERGE)
+    assert answer.get("MSA-1") == "AA"
+    assert _rooms(database) == {"EXAM3": "9000001@NORTH"}
+
+
+def test_a_merge_reaches_visits_that_have_ended(database: Database):
+    _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A03")), MERGE)
+    (stored,) = database.do(lambda db: encounters.of_patient(db, "9000001@NORTH"))
+    assert stored.encounter.patient.id == "9000001@NORTH"
+    assert stored.encounter.location == "FAMMED^EXAM3^^NORTH"
+
+
+def test_a_merge_moves_a_held_reading_and_leaves_others_alone(database: Database):
+    def two(db: sqlite3.Connection) -> None:
+        for number, patient in enumerate(("8834021@NORTH", "8834021@SOUTH"), start=1):
+            reading = Reading(kind="weight", patient_id=patient)
+            readings.add(db, "scale", reading, key=str(number), encounter_id=None, held="why", at=NOW)
+
+    database.do(two)
+    _send(database, MERGE)
+    stored = database.do(readings.since)
+    assert [(s.reading.patient_id, s.held) for s in stored] == [
+        ("9000001@NORTH", "why"),
+        ("8834021@SOUTH", "why"),
+    ]
+
+
+def test_a_merge_changes_no_byte_that_waits_and_lets_nothing_overtake_it(database: Database):
+    def one(db: sqlite3.Connection) -> None:
+        reading_id = readings.add(
+            db, "scale", Reading(kind="weight"), key="1", encounter_id=None, held=None, at=NOW
+        )
+        assert reading_id is not None
+        outbox.enqueue(
+            db,
+            destination="ehr",
+            reading_id=reading_id,
+            control_id="T1",
+            stream="8834021@NORTH scale",
+            body=b"MSH of the patient before",
+            at=NOW,
+        )
+
+    database.do(one)
+    _send(database, MERGE)
+    (waiting,) = database.do(outbox.unsettled)
+    assert (waiting.stream, waiting.body) == ("9000001@NORTH scale", b"MSH of the patient before")
+
+
+def test_a_merge_is_on_the_record_without_naming_the_patient(database: Database):
+    _send(database, ARRIVAL, MERGE)
+    (entry,) = database.do(audit.entries)
+    assert (entry.action, entry.subject) == ("patients merged", "1 encounters, 0 readings")
+
+
+def test_a_merge_of_a_patient_that_nobody_knows_is_harmless(database: Database):
+    (answer,) = _send(database, MERGE)
+    assert answer.get("MSA-1") == "AA"
+    assert _rooms(database) == {}
 
 
 def test_a_repeated_message_gets_the_same_answer_and_changes_nothing(database: Database):
