@@ -4,13 +4,17 @@ import inspect
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 import click
 
 from gateway.cli import COMMANDS, cli
 from gateway.drivers import contract, registry
-from gateway.model import Device, Observation, Reading, rejected
+from gateway.hl7 import Message, oru, parse, pcd01
+from gateway.hl7.profiles import PROFILES, Profile
+from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
 from gateway.model.terms import TERMS
 from gateway.model.vocabulary import UNITS, Term
 from gateway.testing import session_fixture
@@ -174,11 +178,149 @@ def udev_rules() -> str:
     return udev.rules(registry.values())
 
 
+_MEANINGS: Mapping[tuple[str, int], str] = {
+    ("MSH", 1): "field separator",
+    ("MSH", 2): "encoding characters",
+    ("MSH", 3): "sending application",
+    ("MSH", 4): "sending facility: `site.name` of the configuration",
+    ("MSH", 5): "receiving application: the destination's `application`",
+    ("MSH", 6): "receiving facility: the destination's `facility`",
+    ("MSH", 7): "when the message was made, in the site's zone; the same at every sending",
+    ("MSH", 9): "message type",
+    ("MSH", 10): "control id: at most 20 characters, unique for ever; the same at every sending",
+    ("MSH", 11): "processing id",
+    ("MSH", 12): "version",
+    ("MSH", 15): "accept acknowledgement; empty is original mode",
+    ("MSH", 16): "application acknowledgement",
+    ("MSH", 18): "character set; a character that it lacks is never replaced, the reading is held",
+    ("MSH", 21): "profile",
+    ("PID", 1): "set id",
+    ("PID", 3): "every identifier as the EHR gave it, the one that results are filed by first",
+    ("PID", 5): "family, given and middle name",
+    ("PID", 7): "birth date, as stated",
+    ("PID", 8): "sex, as stated",
+    ("PV1", 1): "set id; the segment is left out where no visit covers the reading",
+    ("PV1", 2): "patient class, `U` where nobody stated one",
+    ("PV1", 3): "location, exactly as received",
+    ("PV1", 19): "visit number",
+    ("OBR", 1): "set id",
+    ("OBR", 2): "the filler number again",
+    ("OBR", 3): "filler number: the same in every correction of the reading",
+    ("OBR", 4): "the panel of the kind of reading, below; without one the first result's own code",
+    ("OBR", 7): "when it was measured, as the device states it",
+    ("OBR", 22): "as MSH-7",
+    ("OBR", 25): "status, below",
+    ("OBX", 1): "set id",
+    ("OBX", 2): "`NM` a number, `SN` a limit such as `>^600`, `ST` words; empty where there is no value",
+    ("OBX", 3): "code from [the vocabulary](vocabulary.md); local (`L`) where it has none",
+    ("OBX", 4): "what it is contained in",
+    ("OBX", 5): "the digits that the device sent",
+    ("OBX", 6): "unit",
+    ("OBX", 8): "`QUES` questionable, `INV` no value",
+    ("OBX", 11): "status, below",
+    ("OBX", 14): "when it was measured, as the device states it",
+    ("OBX", 17): "method: automatic",
+    (
+        "OBX",
+        18,
+    ): "serial number or address, then maker and model; in `pcd-01` the first OBX alone, an EUI-64 as such",
+    ("NTE", 1): "set id",
+    ("NTE", 2): "source: `L`",
+    ("NTE", 3): "what the device or the gateway says besides, one note a segment",
+}
+_TAKEN = datetime(2026, 3, 2, 9, 14, 5, tzinfo=timezone(timedelta(hours=-5)))
+_ALMA = Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA", "R", "19610417", "F")
+_VISIT = Encounter(
+    room="EXAM3",
+    patient=_ALMA,
+    location="FAMMED^EXAM3^^NORTH",
+    patient_class="O",
+    visit=Identifier("V00991822", "NORTH", "VN"),
+    opened_at=_TAKEN,
+)
+_EXAMPLE = Reading(
+    kind="blood-pressure",
+    observations=(Observation("systolic", Decimal(121), "mm[Hg]"),),
+    status="questionable",
+    notes=("irregular pulse detected",),
+    taken_at=_TAKEN,
+    clock_drift=timedelta(seconds=40),
+    device=Device("Exemplar", "C1", "5171100234"),
+)
+
+
+def hl7_profiles() -> str:
+    """Each field of each profile, with what one reading makes of it, and the codes of the tables."""
+    messages = {name: _example(profile) for name, profile in PROFILES.items()}
+    fields = "\n".join(_field_rows(messages))
+    panels = "\n".join(f"| {kind} | `{code}` {text} |" for kind, (code, text) in oru.PANELS.items())
+    devices = "\n".join(f"| {kind} | `{c}` `{ref}` |" for kind, (c, ref) in pcd01.SPECIALISATIONS.items())
+    statuses = "\n".join(
+        f"| {status} | `{oru.REPORT_STATUS[status]}` | `{result}` |"
+        for status, result in oru.RESULT_STATUS.items()
+        if status != "withdrawn"
+    )
+    heading = " | ".join(f"`{name}`" for name in PROFILES)
+    return (
+        f"# HL7 profiles\n\n{_WRITTEN}\n"
+        "What each profile that a destination may choose puts into each field of ORU^R01. The examples "
+        "are one questionable blood pressure, by a device whose clock was read; of `pcd-01` the last OBX. "
+        "Fields that are not listed are never sent.\n\n"
+        f"| field | what it holds | {heading} |\n|---|---|{'---|' * len(PROFILES)}\n{fields}\n\n"
+        "## Status\n\nA result without a value has OBX-11 `X`. A correction has OBR-25 `C`, and `C` in "
+        "OBX-11 of each final result; what takes a reading back has OBR-25 `C` and OBX-11 `W`, or `D` where "
+        "a deletion was asked for, with the value that is taken back.\n\n"
+        f"| reading | OBR-25 | OBX-11 |\n|---|---|---|\n{statuses}\n\n"
+        f"## OBR-4 of the LOINC profiles\n\n| kind | panel |\n|---|---|\n{panels}\n\n"
+        "## OBX-3 of the device in `pcd-01`\n\nThe first OBX, with OBX-4 `1.0.0.0`; what the device "
+        "measured is `1.0.0.1` and on. Where the device's clock was read, the first of these is `67975` "
+        "`MDC_ATTR_TIME_ABS`: what that clock showed (OBX-5) at a moment of the gateway's clock (OBX-14). "
+        "A kind that is not listed is named as it is, as a local code.\n\n"
+        f"| kind | device |\n|---|---|\n{devices}\n\n"
+        "A quantity without an IEEE 11073 code keeps its LOINC code, a unit without one its UCUM code; "
+        "[the vocabulary](vocabulary.md) shows which.\n"
+    )
+
+
+def _example(profile: Profile) -> Message:
+    built = oru.build_oru(
+        _EXAMPLE,
+        _ALMA,
+        _VISIT,
+        control_id="G7ABCDEF-0000000001",
+        filler_number="G7ABCDEF-R1",
+        sent_at=_TAKEN + timedelta(seconds=6),
+        profile=profile.between("EXAM", ("EHR", "NORTHCLINIC")),
+    )
+    return parse(built)
+
+
+def _field_rows(messages: Mapping[str, Message]) -> Iterator[str]:
+    """A row a field; one that a message holds and nobody has described is an error."""
+    held = {
+        name: {segment.name: segment for segment in message.segments} for name, message in messages.items()
+    }
+    sent = {
+        (segment, number)
+        for segments in held.values()
+        for segment, found in segments.items()
+        for number, text in enumerate(found, start=1)
+        if text
+    }
+    if undescribed := sent - _MEANINGS.keys():
+        raise LookupError(f"nobody has described {sorted(undescribed)}")
+    for (segment, number), meaning in _MEANINGS.items():
+        examples = (segments[segment].raw(number).replace("|", "\\|") for segments in held.values())
+        cells = " | ".join(f"`{text}`" if text else "" for text in examples)
+        yield f"| {segment}-{number} | {meaning} | {cells} |"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands,
     "vocabulary.md": vocabulary,
     "driver-contract.md": driver_contract,
     "session-fixture.md": fixture_format,
+    "hl7-profiles.md": hl7_profiles,
     "../../config/60-gateway.rules": udev_rules,
 }
 

@@ -14,7 +14,7 @@ from gateway.model import Encounter, Observation, Patient, Reading
 from gateway.model.vocabulary import UNITS, ReadingKind, Term, term
 
 # LOINC panels; a kind without one is ordered by its first observation's own code.
-_PANELS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
+PANELS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
     {
         "blood-pressure": ("85354-9", "Blood pressure panel with all children optional"),
         "body-composition": ("85353-1", "Vital signs panel"),
@@ -33,8 +33,8 @@ _PANELS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
 Amendment = Literal["", "C", "W", "D"]
 """What a message does to an earlier one of its filler number: nothing, correct, take back, delete."""
 
-_RESULT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "W"}
-_REPORT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "C"}
+RESULT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "W"}
+REPORT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "C"}
 
 
 def build_oru(
@@ -143,14 +143,14 @@ def _order(
             4: pcd01.ORDERED if is_pcd else _ordered(reading),
             7: measured_at,
             22: hl7_time(sent_at),
-            25: "C" if amendment else _REPORT_STATUS[reading.status],
+            25: "C" if amendment else REPORT_STATUS[reading.status],
         },
     )
 
 
 def _ordered(reading: Reading) -> tuple[str, str, str]:
-    if reading.kind in _PANELS:
-        return (*_PANELS[reading.kind], "LN")
+    if reading.kind in PANELS:
+        return (*PANELS[reading.kind], "LN")
     if reading.observations:
         return _code(reading.observations[0], _term(reading.observations[0], reading))
     return (reading.kind, reading.kind, "L")
@@ -194,7 +194,7 @@ def _status(reading: Reading, amendment: Amendment, *, has_value: bool) -> str:
         return amendment
     if not has_value:
         return "X"
-    status = _RESULT_STATUS[reading.status]
+    status = RESULT_STATUS[reading.status]
     return amendment if amendment and status == "F" else status
 
 

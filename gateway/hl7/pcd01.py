@@ -17,7 +17,7 @@ from gateway.model.vocabulary import UNITS, ReadingKind, Term
 ORDERED = ("182777000", "monitoring of patient", "SCT")
 AUTOMATIC = ("AMEAS", "", "MDC")
 
-_SPECIALISATIONS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
+SPECIALISATIONS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
     {
         "blood-pressure": ("528391", "MDC_DEV_SPEC_PROFILE_BP"),
         "temperature": ("528392", "MDC_DEV_SPEC_PROFILE_TEMP"),
@@ -32,7 +32,7 @@ _EUI_64 = re.compile(r"[0-9A-F]{16}")
 
 def device(reading: Reading) -> list[SegmentValues]:
     """The device, and where its clock was read what it showed (OBX-5) and when that was by ours (OBX-14)."""
-    known = _SPECIALISATIONS.get(reading.kind)
+    known = SPECIALISATIONS.get(reading.kind)
     code = (*known, "MDC") if known else (reading.kind, reading.kind, "L")
     lines: list[SegmentValues] = [
         ("OBX", {1: 1, 3: code, 4: "1.0.0.0", 11: "X", 18: _equipment(reading.device)})
