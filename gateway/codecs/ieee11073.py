@@ -75,6 +75,11 @@ def resembles_special(value: Decimal) -> bool:
     return (-mantissa if sign else mantissa) in _SFLOAT_SPECIAL_MANTISSAS
 
 
+def special_values(*fields: str) -> tuple[str, ...]:
+    """The names, for a driver's declaration, of the special values that each of these fields may have."""
+    return tuple(f"{field} {special.value}" for field in fields for special in Special)
+
+
 def _number(data: bytes, *, size: int, mantissa_bits: int) -> Number:
     if len(data) != size:
         raise DecodeError("length", f"{len(data)} bytes, a number of {size} expected", offset=0)

@@ -321,6 +321,14 @@ DRIVER = Driver(
         clock_setting("measure", "off"),
     ),
     evidence="one-implementation",
+    specials=(
+        *(f"{where} the range" for where in _BEYOND.values()),
+        "control solution",
+        "control solution of an older meter",
+        "temperature out of range",
+        "insulin",
+        "carbohydrates",
+    ),
     session=Session,
     frames=Frames,
 )

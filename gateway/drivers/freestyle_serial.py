@@ -217,6 +217,7 @@ DRIVER = Driver(
         clock_setting("measure", "off"),
     ),
     evidence="one-implementation",
+    specials=("HI", "LO", "control solution", "ketone", "empty memory"),
     session=Session,
     frames=Frames,
 )

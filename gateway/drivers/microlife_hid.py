@@ -172,6 +172,7 @@ DRIVER = Driver(
     emits={name: (UNITS[name],) for name, _ in _VALUES},
     links=(UsbLink(0x04B4, 0x5500, _HID),),
     evidence="one-implementation",
+    specials=("no records", "no systolic", "no diastolic", "no pulse rate"),
     session=Session,
     frames=Frames,
 )

@@ -250,6 +250,7 @@ DRIVER = Driver(
     links=(UsbLink(0x0590, 0x0028, _HID),),
     settings=(clock_setting("measure", "off"),),
     evidence="one-implementation",
+    specials=("no systolic", "no diastolic", "no pulse rate", "NO", "OFF"),
     session=Session,
     frames=Frames,
 )

@@ -376,6 +376,12 @@ DRIVER = Driver(
         clock_setting("measure", "set", "off"),
     ),
     evidence="one-implementation",
+    specials=(
+        *(f"{meter}: {end}" for meter in ("Ultra Mini", "Verio IQ") for end in _BEYOND),
+        *("Ultra 2: above 600", "Ultra 2: below 20", "Ultra 2: parity error"),
+        *(f"{meter}: control solution" for meter in ("Verio IQ", "Ultra 2")),
+        "refused",
+    ),
     session=session,
     frames=Frames,
 )

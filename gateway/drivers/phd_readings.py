@@ -30,7 +30,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
-from gateway.codecs.ieee11073 import Special
+from gateway.codecs.ieee11073 import Special, special_values
 from gateway.codecs.phd import nomenclature as n
 from gateway.codecs.phd.observations import Observation as Observed
 from gateway.codecs.phd.observations import Value
@@ -118,6 +118,12 @@ _NOT_A_READING = {
     0x0800: "test data",
     0x0400: "demonstration data",
 }
+SPECIALS = (
+    *special_values("SFLOAT", "FLOAT", "pressure", "mean pressure"),
+    *_NOT_A_READING.values(),
+    *("zero", "negative", "SpO2 above 100 %", "control solution"),
+)
+"""What is no number, for the declaration of a driver."""
 _DOUBTFUL = {
     0x4000: "questionable by the device",
     0x1000: "calibration of the device ongoing",

@@ -49,7 +49,7 @@ from gateway.drivers.contract import (
     UsbLink,
     clock_setting,
 )
-from gateway.drivers.phd_readings import EMITS, RelativeClocks, readings_of
+from gateway.drivers.phd_readings import EMITS, SPECIALS, RelativeClocks, readings_of
 from gateway.drivers.steadiness import OneFinger
 from gateway.model import Device, Reading
 
@@ -197,6 +197,7 @@ DRIVER = Driver(
     links=(UsbLink(interface_class=_PERSONAL_HEALTHCARE), TcpLink()),
     settings=(clock_setting("measure", "set", "off"),),
     evidence="one-implementation",
+    specials=SPECIALS,
     session=Session,
     frames=Frames,
 )

@@ -258,6 +258,7 @@ DRIVER = Driver(
         UsbLink(None, None, 3, _USAGE),
     ),
     evidence="capture",
+    specials=(*(_STATUS[status] for status in _STATUS if status != _STABLE), "status alone"),
     session=Session,
     frames=Frames,
 )

@@ -147,6 +147,7 @@ DRIVER = Driver(
     emits={name: (UNITS[name],) for name in _NAMES},
     links=(UsbLink(vendor=0x1247, product=0x00F8, interface_class=_CDC_DATA),),
     evidence="capture",
+    specials=("no records", "no systolic", "no diastolic", "no pulse rate"),
     session=Session,
     frames=Frames,
 )

@@ -47,6 +47,7 @@ _MUTATED_BYTES = 512
 _GARBAGE = (b"\x00\xff\x54\x2c", b"\xff" * 3, bytes(range(0x80, 0x90)), b"\r\n\x00")
 _FLOOD_BYTES = 2**17
 _MOST_KEPT_BYTES = 2**16
+_REFUSED = "refused"
 _CODE = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType)
 
 Check = Callable[[Driver, SessionFixture], Iterator[str]]
@@ -221,13 +222,17 @@ def _kept(driver: Driver, fixture: SessionFixture, channels: Sequence[str], piec
 
 
 def specials(driver: Driver, fixture: SessionFixture) -> Iterator[str]:
-    """Each special value of the fixture is understood, and gives no number."""
+    """Each special value of the fixture is understood, and gives no number.
+
+    A fault ``refused`` is what the device said, and understood.
+    """
     for special in fixture.specials:
         alone = (Exchange(0.0, "<", special.data, special.channel),)
         played = replace(fixture, connections=(Connection(0.0, alone),))
         by_frame, by_session = replay(played, driver, frames=True), replay(played, driver)
         for fault in by_frame.errors:
-            yield f"special {special.what!r}: not understood: {fault.code}: {fault.message}"
+            if fault.code != _REFUSED:
+                yield f"special {special.what!r}: not understood: {fault.code}: {fault.message}"
         if by_frame == Outcome(sent=by_frame.sent):
             yield f"special {special.what!r}: nothing comes of it; is it a whole frame?"
         for reading in (*by_frame.readings, *by_session.readings):

@@ -260,6 +260,11 @@ class KnowsOverload(Sound):
         return Measured(rejected("weight", "overload")) if frame == b"WOL" else super().frame(frame, at)
 
 
+class HearsARefusal(Sound):
+    def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
+        return Fault("refused", "overload") if frame == b"WOL" else super().frame(frame, at)
+
+
 class TakesOverloadForZero(Sound):
     def frame(self, frame: bytes, at: datetime) -> Fault | Measured:
         return Measured(weight(b"0")) if frame == b"WOL" else super().frame(frame, at)
@@ -269,6 +274,7 @@ class TakesOverloadForZero(Sound):
     ("session", "special", "said"),
     [
         (KnowsOverload, OVERLOAD, None),
+        (HearsARefusal, OVERLOAD, None),
         (TakesOverloadForZero, OVERLOAD, "special 'OL': weight is 0"),
         (TakesOverloadForZero, replace(OVERLOAD, still=("weight",)), None),
         (Sound, OVERLOAD, "special 'OL': not understood: layout: no weight"),
