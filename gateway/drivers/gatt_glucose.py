@@ -53,7 +53,7 @@ from gateway.codecs.gatt.glucose_context import (
     GlucoseContext,
     decode_context,
 )
-from gateway.codecs.ieee11073 import Number, Special
+from gateway.codecs.ieee11073 import Number, Special, special_values
 from gateway.drivers.contract import (
     BleLink,
     Driver,
@@ -144,10 +144,11 @@ def _reasons(measured: Glucose, said: tuple[str, ...]) -> Iterator[str]:
     if _CONTROL_SOLUTION in {_fluid(measured), _location(measured)}:
         yield "control solution: a check of the meter"
     concentration = measured.concentration
+    if not isinstance(concentration, Decimal):
+        yield from (f"{_worded(name)} for the meter" for name in said if name in _LIMITS)
     if concentration is None:
         yield "there is no concentration in the record"
     elif isinstance(concentration, Special):
-        yield from (f"{_worded(name)} for the meter" for name in said if name in _LIMITS)
         yield f"the concentration is {concentration.value}"
     elif concentration <= 0:
         yield f"a concentration of {concentration:f} {measured.unit} is not a patient's"
@@ -326,6 +327,18 @@ DRIVER = Driver(
     settings=(
         Setting("records", ("all", "last"), "all", "which stored records are asked for"),
         CLOCK_SETTING,
+    ),
+    specials=(
+        *special_values("concentration"),
+        "concentration 0",
+        "concentration -0.1",
+        "no concentration",
+        *(f"{_CONTROL_SOLUTION} as {what}" for what in ("fluid", "location")),
+        *sorted(_FAILED),
+        *_LIMITS,
+        "result too high and too low",
+        "exercise 0xFFFF",
+        *record_access.FAILURES,
     ),
     session=Session,
     frames=Frames,

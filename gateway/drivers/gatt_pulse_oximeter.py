@@ -11,6 +11,8 @@ what the oximeter sends                           what becomes of it
 SpO2 or pulse rate special                        rejected: it could not measure
 SpO2 0, above 100 %, pulse rate 0, above 500      rejected: no patient's
 pulse rate above 300                              questionable
+the same of fast and slow values, a negative      left out, noted
+amplitude index
 measurement unavailable or invalid                rejected
 equipment malfunction, sensor not on the patient, rejected
 unknown, malfunctioning or disconnected
@@ -26,7 +28,7 @@ Source: Pulse Oximeter Service 1.0.1; GATT Specification Supplement; captures of
 public projects. Evidence: capture.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -45,7 +47,7 @@ from gateway.codecs.gatt.pulse_oximeter import (
     decode_spot_check,
     status_names,
 )
-from gateway.codecs.ieee11073 import Special
+from gateway.codecs.ieee11073 import Number, Special, special_values
 from gateway.drivers.contract import BleLink, Driver, Events, Measured, Read, Setting, Subscribe
 from gateway.drivers.gatt_session import (
     CLOCK_SETTING,
@@ -153,12 +155,24 @@ def _observations(measured: Oximetry) -> Iterator[Observation]:
     yield from numbers(
         ("spo2", measured.normal.spo2, "%"), ("pulse-rate", measured.normal.pulse_rate, "/min")
     )
+    yield from numbers(
+        *(
+            (name, value, unit)
+            for name, value, unit, possible in _besides(measured)
+            if not isinstance(value, Decimal) or possible(value)
+        )
+    )
+
+
+def _besides(
+    measured: Oximetry,
+) -> Iterator[tuple[str, Number | None, str, Callable[[Decimal], bool]]]:
+    """What a reading can do without: name, value, unit, and whether a number can be a patient's."""
     for suffix, other in (("fast", measured.fast), ("slow", measured.slow)):
         if other is not None:
-            yield from numbers(
-                (f"spo2-{suffix}", other.spo2, "%"), (f"pulse-rate-{suffix}", other.pulse_rate, "/min")
-            )
-    yield from numbers(("pulse-amplitude-index", measured.amplitude_index, "%"))
+            yield f"spo2-{suffix}", other.spo2, "%", lambda value: 0 < value <= _FULL
+            yield f"pulse-rate-{suffix}", other.pulse_rate, "/min", lambda value: 0 < value <= _ANY_RATE
+    yield "pulse-amplitude-index", measured.amplitude_index, "%", lambda value: value >= 0
 
 
 def _is_fast(observation: Observation) -> bool:
@@ -166,7 +180,10 @@ def _is_fast(observation: Observation) -> bool:
 
 
 def _remarks(measured: Oximetry) -> Iterator[str]:
-    yield from no_numbers(("pulse amplitude index", measured.amplitude_index))
+    for name, value, _, possible in _besides(measured):
+        yield from no_numbers((_worded(name), value))
+        if isinstance(value, Decimal) and not possible(value):
+            yield f"{_worded(name)} of {value:f} is not a patient's"
     yield from left_over(measured.rest)
 
 
@@ -257,6 +274,9 @@ class Session(Frames):
 
 
 _RATES = ("/min",)
+_SATURATION = tuple(
+    f"{response}{name}" for response in ("", "fast ", "slow ") for name in ("SpO2", "pulse rate")
+)
 
 DRIVER = Driver(
     id="gatt-pulse-oximeter",
@@ -280,6 +300,13 @@ DRIVER = Driver(
             "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
         ),
         CLOCK_SETTING,
+    ),
+    specials=(
+        *special_values(*_SATURATION, "pulse amplitude index"),
+        *(f"{name} {none}" for name in _SATURATION for none in ("0", "-0.1", "above its range")),
+        "pulse amplitude index -0.1",
+        *map(_worded, _NOT_A_PATIENTS),
+        *record_access.FAILURES,
     ),
     session=Session,
     frames=Frames,

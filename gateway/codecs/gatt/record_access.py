@@ -76,6 +76,9 @@ OUTCOMES: Mapping[int, str] = MappingProxyType(
 )
 """Response values; the others are reserved."""
 
+FAILURES = tuple(text for outcome, text in OUTCOMES.items() if outcome != SUCCESS)
+"""What an answer may say instead of success."""
+
 ABORT = bytes((Op.ABORT, Operator.NULL))
 
 
