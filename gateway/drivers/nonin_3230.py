@@ -8,7 +8,7 @@ offset  size  field
 0       1     length, counting itself; 10 or more
 1       1     status
 2       1     battery, 0.1 V
-3       2     pulse amplitude index, 0.01 %
+3       2     pulse amplitude index, 0.01 %, to 20.00 %; above that left out, noted
 5       2     counter, one more each second; a gap means lost values
 7       1     SpO2, %, average of four beats; 127 no value
 8       2     pulse rate, /min, average of four beats, to 321; 511 no value
@@ -55,6 +55,7 @@ _SMARTPOINT = "smartpoint"
 _STATUSES = ("", "weak-signal", _SMARTPOINT, "searching", "correctly-placed", "low-battery", "encrypted")
 _NO_SPO2, _NO_PULSE_RATE = 127, 511
 _FULL, _FASTEST = 100, 321
+_LARGEST_AMPLITUDE = Decimal(20)
 _COUNTERS = 0x10000
 
 
@@ -112,15 +113,21 @@ def reading_of(measured: Oximetry) -> Reading:
         *(("weak signal",) if "weak-signal" in measured.statuses else ()),
         *(() if _SMARTPOINT in measured.statuses else ("SmartPoint not reached",)),
     )
+    amplitude = measured.amplitude_index
+    has_amplitude = amplitude <= _LARGEST_AMPLITUDE
     return Reading(
         kind="pulse-oximetry",
         observations=(
             Observation("spo2", Decimal(measured.spo2), "%"),
             Observation("pulse-rate", Decimal(measured.pulse_rate), "/min"),
-            Observation("pulse-amplitude-index", measured.amplitude_index, "%"),
+            *((Observation("pulse-amplitude-index", amplitude, "%"),) if has_amplitude else ()),
         ),
         status="questionable" if doubts else "final",
-        notes=(*doubts, *(("low battery",) if "low-battery" in measured.statuses else ())),
+        notes=(
+            *doubts,
+            *(() if has_amplitude else (f"a pulse amplitude index of {amplitude} % is not a patient's",)),
+            *(("low battery",) if "low-battery" in measured.statuses else ()),
+        ),
     )
 
 
@@ -193,6 +200,7 @@ DRIVER = Driver(
         ),
         CLOCK_SETTING,
     ),
+    specials=("SpO2 127", "pulse rate 511", "no finger", "searching for pulses", "amplitude above 20 %"),
     session=Session,
     frames=Frames,
 )
