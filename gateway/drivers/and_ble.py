@@ -48,7 +48,7 @@ from gateway.codecs.gatt import blood_pressure, health_thermometer, weight_scale
 from gateway.codecs.gatt.date_time import CHARACTERISTIC as DATE_TIME
 from gateway.codecs.gatt.date_time import encode_date_time
 from gateway.codecs.gatt.fields import Fields
-from gateway.codecs.ieee11073 import Number, Special
+from gateway.codecs.ieee11073 import Number, Special, special_values
 from gateway.drivers import gatt_blood_pressure, gatt_thermometer, gatt_weight_scale
 from gateway.drivers.contract import (
     BleLink,
@@ -199,6 +199,13 @@ DRIVER = Driver(
     ),
     evidence="capture",
     settings=(clock_setting("set", "off"),),
+    specials=(
+        "error on the cuff",
+        "pulse rate outside the cuff's range",
+        "weight 0xFFFF",
+        "old scale: weight 0xFFFF",
+        *special_values("temperature"),
+    ),
     session=Session,
     frames=Frames,
 )

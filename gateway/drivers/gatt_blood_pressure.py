@@ -44,7 +44,7 @@ from gateway.codecs.gatt.blood_pressure import (
     decode_feature,
     feature_names,
 )
-from gateway.codecs.ieee11073 import Number, Special
+from gateway.codecs.ieee11073 import Number, Special, special_values
 from gateway.drivers.contract import BleLink, Driver, Event, Events, Measured, Progress, Read, Subscribe
 from gateway.drivers.gatt_session import (
     CLOCK_SETTING,
@@ -237,6 +237,11 @@ DRIVER = Driver(
     links=(BleLink(services=(SERVICE,), deletes_confirmed=True),),
     evidence="capture",
     settings=(CLOCK_SETTING,),
+    specials=(
+        *special_values("systolic", "diastolic", "mean pressure", "pulse rate"),
+        *(f"{name} {none}" for name in ("pressure", "mean pressure", "pulse rate") for none in ("0", "-0.1")),
+        "intermediate cuff pressure",
+    ),
     session=Session,
     frames=Frames,
 )

@@ -251,6 +251,11 @@ DRIVER = Driver(
     links=(BleLink(services=(SERVICE,), deletes_confirmed=True),),
     evidence="capture",
     settings=(*SETTINGS, CLOCK_SETTING),
+    specials=(
+        *(f"{name} {none}" for name in UNITS for none in ("0", "0xFFFF")),
+        "body fat above 100 %",
+        *(f"weighing: {what}" for what in scale.DRIVER.specials),
+    ),
     session=Session,
     frames=Frames,
 )

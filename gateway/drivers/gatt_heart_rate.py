@@ -148,6 +148,7 @@ DRIVER = Driver(
     links=(BleLink(services=(SERVICE,)),),
     evidence="capture",
     settings=SETTINGS,
+    specials=("heart rate 0", "heart rate above 500", "energy 0xFFFF"),
     session=Session,
     frames=Frames,
 )

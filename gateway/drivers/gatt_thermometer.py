@@ -36,7 +36,7 @@ from gateway.codecs.gatt.health_thermometer import (
     decode_temperature,
     decode_type,
 )
-from gateway.codecs.ieee11073 import Special
+from gateway.codecs.ieee11073 import Special, special_values
 from gateway.drivers.contract import BleLink, Driver, Events, Measured, Progress, Read, Subscribe
 from gateway.drivers.gatt_session import CLOCK_SETTING, GattFrames, Recent, left_over, timed
 from gateway.model import Observation, Reading, rejected
@@ -159,6 +159,7 @@ DRIVER = Driver(
     links=(BleLink(services=(SERVICE,), deletes_confirmed=True),),
     evidence="capture",
     settings=(CLOCK_SETTING,),
+    specials=(*special_values("temperature"), "intermediate temperature"),
     session=Session,
     frames=Frames,
 )

@@ -164,6 +164,7 @@ DRIVER = Driver(
     links=(BleLink(services=(SERVICE,), deletes_confirmed=True),),
     evidence="capture",
     settings=(*SETTINGS, CLOCK_SETTING),
+    specials=("weight 0xFFFF", *(f"{name} {none}" for name in ("BMI", "height") for none in ("0", "0xFFFF"))),
     session=Session,
     frames=Frames,
 )

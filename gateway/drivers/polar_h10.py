@@ -254,6 +254,11 @@ DRIVER = Driver(
         Setting("ekg_s", ("30", "10", "60", "300", "off"), "30", "seconds of EKG at each connection"),
         *heart.SETTINGS,
     ),
+    specials=(
+        *heart.DRIVER.specials,
+        *(text for error, text in pmd.ERRORS.items() if error),
+        "stopped by itself",
+    ),
     session=Session,
     frames=Frames,
 )
