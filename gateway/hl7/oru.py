@@ -8,7 +8,7 @@ from typing import Literal
 from gateway.errors import Hl7Error
 from gateway.hl7 import pcd01
 from gateway.hl7.building import Er7, Field, SegmentValues, build
-from gateway.hl7.profiles import Profile
+from gateway.hl7.profiles import Code, Profile
 from gateway.hl7.timestamps import hl7_time
 from gateway.model import Encounter, Observation, Patient, Reading
 from gateway.model.vocabulary import UNITS, ReadingKind, Term, term
@@ -140,7 +140,7 @@ def _order(
             1: 1,
             2: number if is_pcd else "",
             3: number,
-            4: pcd01.ORDERED if is_pcd else _ordered(reading),
+            4: _own(pcd01.ORDERED if is_pcd else _ordered(reading), profile.codes),
             7: measured_at,
             22: hl7_time(sent_at),
             25: "C" if amendment else REPORT_STATUS[reading.status],
@@ -186,7 +186,15 @@ def _result(
         }
     elif profile.equipment:
         fields[18] = _equipment(reading)
+    fields[3], fields[6] = _own(fields[3], profile.codes), _own(fields[6], profile.units)
     return ("OBX", fields)
+
+
+def _own(coded: Field, table: Mapping[str, Code]) -> Field:
+    """The site's code before the one that it stands for, where the site has one."""
+    if isinstance(coded, tuple) and isinstance(coded[0], str) and coded[0] in table:
+        return (*table[coded[0]], *coded)
+    return coded
 
 
 def _status(reading: Reading, amendment: Amendment, *, has_value: bool) -> str:

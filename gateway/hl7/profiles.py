@@ -1,9 +1,12 @@
 """How a destination wants its results: version, codes, names. One row a profile."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, TypeAlias
+
+Code: TypeAlias = tuple[str, str, str]
+"""A code, what it means in words, and the system that it is of."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,6 +35,9 @@ class Profile:
         device, and OBX-4 says what each result is contained in.
     profile_id : tuple of str
         MSH-21.
+    codes, units : mapping of str to (code, text, system)
+        The site's own, by the code that would stand in OBX-3.1 or OBR-4.1, and in OBX-6.1. That one follows
+        as the alternate.
     """
 
     name: str
@@ -48,6 +54,8 @@ class Profile:
     processing_id: str = "P"
     nomenclature: Literal["LN", "MDC"] = "LN"
     profile_id: tuple[str, ...] = ()
+    codes: Mapping[str, Code] = field(default_factory=dict)
+    units: Mapping[str, Code] = field(default_factory=dict)
 
     @property
     def waits_for_application(self) -> bool:

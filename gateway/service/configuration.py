@@ -1,5 +1,6 @@
 """The configuration file: TOML, checked whole, every mistake named with its key path and the fix."""
 
+import re
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -13,7 +14,10 @@ from pydantic_core import ErrorDetails
 from gateway.drivers import CLOCK, ClockUse, Driver, Link, SerialLine, load, on_line
 from gateway.drivers.conversation import check_settings
 from gateway.errors import ConfigError, GatewayError, Problem
-from gateway.hl7.profiles import PROFILES
+from gateway.hl7 import pcd01
+from gateway.hl7.oru import PANELS
+from gateway.hl7.profiles import PROFILES, Code
+from gateway.model.vocabulary import TERMS, UNITS
 from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
 
 
@@ -96,6 +100,18 @@ class DriversTable(_Table):
     folder: Path | None = None
 
 
+class CodeTable(_Table):
+    """A code of the site's own, for a code that the gateway would send."""
+
+    code: str = Field(min_length=1)
+    text: str = ""
+    system: str = Field(default="L", min_length=1)
+
+    @property
+    def triple(self) -> Code:
+        return (self.code, self.text, self.system)
+
+
 class DestinationTable(_Table):
     """An EHR: where it listens, and how it wants its messages and gives its acknowledgements."""
 
@@ -108,6 +124,10 @@ class DestinationTable(_Table):
     tries: int = Field(default=3, gt=0)
     longest_backoff_s: float = Field(default=60.0, gt=0)
     past_parked: bool = False
+    sending_application: str | None = Field(default=None, min_length=1)
+    sending_facility: str | None = Field(default=None, min_length=1)
+    codes: dict[str, CodeTable] = Field(default_factory=dict)
+    units: dict[str, CodeTable] = Field(default_factory=dict)
 
 
 class DeviceTable(_Table):
@@ -250,6 +270,29 @@ def _destination_problems(destinations: dict[str, DestinationTable]) -> Iterator
         if destination.profile not in PROFILES:
             what = f"no profile {destination.profile!r}"
             yield Problem(f"destinations.{name}.profile", what, f"use one of: {', '.join(PROFILES)}")
+        for table, given, sent in (
+            ("codes", destination.codes, _standard_codes()),
+            ("units", destination.units, _standard_units()),
+        ):
+            for code in given:
+                if code not in sent and (table == "units" or _STANDARD_CODE.fullmatch(code)):
+                    fix = "give the code that `gateway queue show` or docs/reference/vocabulary.md has"
+                    yield Problem(f"destinations.{name}.{table}.{code}", "the gateway never sends it", fix)
+
+
+_STANDARD_CODE = re.compile(r"\d+(-\d)?", re.ASCII)
+
+
+def _standard_units() -> frozenset[str]:
+    """What may stand in OBX-6.1."""
+    units = (*UNITS.values(), *(unit for term in TERMS for unit in term.units.values()))
+    return frozenset(code for unit in units for code in (unit.ucum, unit.mdc) if code)
+
+
+def _standard_codes() -> frozenset[str]:
+    """What may stand in OBX-3.1 and OBR-4.1, besides an analyser's own codes."""
+    terms = {code for term in TERMS for code in (term.loinc, term.mdc) if code}
+    return frozenset(terms | {code for code, _ in PANELS.values()} | {pcd01.ORDERED[0]})
 
 
 def _device_problems(devices: dict[str, DeviceTable], folder: Path | None) -> Iterator[Problem]:

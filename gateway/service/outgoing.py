@@ -2,14 +2,14 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from gateway.hl7.oru import Amendment, build_oru
 from gateway.hl7.profiles import PROFILES, Profile
 from gateway.model import Reading
-from gateway.service.configuration import Configuration
+from gateway.service.configuration import Configuration, DestinationTable
 from gateway.store import outbox
 from gateway.store.encounters import StoredEncounter
 
@@ -17,11 +17,21 @@ from gateway.store.encounters import StoredEncounter
 def profiles_of(configuration: Configuration) -> Mapping[str, Profile]:
     """How each destination wants its results, by its name in the configuration."""
     return {
-        name: PROFILES[destination.profile].between(
-            configuration.site.name, (destination.application, destination.facility)
-        )
+        name: _profile(configuration.site.name, destination)
         for name, destination in configuration.destinations.items()
     }
+
+
+def _profile(site: str, destination: DestinationTable) -> Profile:
+    profile = PROFILES[destination.profile].between(
+        destination.sending_facility or site, (destination.application, destination.facility)
+    )
+    return replace(
+        profile,
+        sending_application=destination.sending_application or profile.sending_application,
+        codes={standard: own.triple for standard, own in destination.codes.items()},
+        units={standard: own.triple for standard, own in destination.units.items()},
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -195,6 +195,22 @@ def test_every_reading_leaves_in_every_profile_with_its_digits_unit_and_patient(
         assert unit[0] in codes
 
 
+def test_a_sites_own_codes_come_first_and_the_standard_ones_as_their_alternates():
+    own = replace(
+        PROFILES["loinc-2.5.1"],
+        codes={"8480-6": ("BPSYS", "Systolic", "99NORTH"), "85354-9": ("BP", "", "L")},
+        units={"mm[Hg]": ("MMHG", "", "L")},
+    )
+    data = build_oru(PRESSURE, ALMA, VISIT, control_id="G-1", filler_number="G-R1", sent_at=SENT, profile=own)
+    message = parse(data)
+    order, systolic, diastolic = message.segments[3:6]
+    assert order.raw(4).startswith("BP^^L^85354-9^Blood pressure panel")
+    assert systolic.raw(3) == "BPSYS^Systolic^99NORTH^8480-6^Systolic blood pressure^LN"
+    assert systolic.raw(6) == "MMHG^^L^mm[Hg]^millimeter of mercury^UCUM"
+    assert diastolic.raw(3) == "8462-4^Diastolic blood pressure^LN"
+    assert structure_faults(message) == ()
+
+
 def test_a_patient_without_encounter_has_no_visit():
     assert parse(_data(PRESSURE, encounter=None)).segment("PV1") is None
 

@@ -7,6 +7,7 @@ import pytest
 from gateway.drivers import SerialLink
 from gateway.errors import ConfigError
 from gateway.service.configuration import Configuration, load_configuration
+from gateway.service.outgoing import profiles_of
 from gateway.transports import open_transport
 from gateway.transports.serial_port import SerialTransport
 
@@ -54,6 +55,21 @@ def test_the_shipped_configuration_is_good():
 @pytest.mark.parametrize(
     ("good", "bad", "problem"),
     [
+        (
+            "[destinations.ehr]",
+            '[destinations.ehr.codes]\n"8480-7" = { code = "BPSYS" }\n[destinations.ehr]',
+            "destinations.ehr.codes.8480-7: the gateway never sends it",
+        ),
+        (
+            "[destinations.ehr]",
+            '[destinations.ehr.codes]\n"8480-6" = { code = "" }\n[destinations.ehr]',
+            "destinations.ehr.codes.8480-6.code: ",
+        ),
+        (
+            "[destinations.ehr]",
+            '[destinations.ehr.units]\n"mmHg" = { code = "MMHG" }\n[destinations.ehr]',
+            "destinations.ehr.units.mmHg: the gateway never sends it",
+        ),
         (
             'zone = "America/New_York"',
             'zone = "New York"',
@@ -154,3 +170,18 @@ def test_a_file_that_is_no_toml_says_where(tmp_path: Path, content: bytes, what:
 def test_a_file_that_is_not_there_says_so(tmp_path: Path):
     with pytest.raises(ConfigError, match="No such file or directory; give its path with --config"):
         load_configuration(tmp_path / "gateway.toml")
+
+
+def test_a_destination_is_sent_its_own_codes_units_and_names(tmp_path: Path):
+    own = """
+[destinations.ehr.codes]
+"8480-6" = { code = "BPSYS", text = "Systolic", system = "99NORTH" }
+"XYZ-9" = { code = "9" }
+[destinations.ehr.units]
+"264928" = { code = "BPM" }
+"""
+    named = '[destinations.ehr]\nsending_application = "VITALS"\nsending_facility = "WEST"'
+    profile = profiles_of(_load(tmp_path, GOOD.replace("[destinations.ehr]", named) + own))["ehr"]
+    assert (profile.sending_application, profile.sending_facility) == ("VITALS", "WEST")
+    assert profile.codes == {"8480-6": ("BPSYS", "Systolic", "99NORTH"), "XYZ-9": ("9", "", "L")}
+    assert profile.units == {"264928": ("BPM", "", "L")}
