@@ -29,10 +29,10 @@ from gateway.codecs.phd.association import (
     Notice,
     Observed,
     Output,
-    Reader,
     Reply,
 )
 from gateway.codecs.phd.objects import Description
+from gateway.codecs.phd.reader import Reader
 from gateway.drivers.contract import (
     ClockRead,
     ClockSet,

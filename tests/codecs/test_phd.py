@@ -19,11 +19,11 @@ from gateway.codecs.phd.association import (
     Notice,
     Observed,
     Output,
-    Reader,
     Reply,
 )
 from gateway.codecs.phd.mder import absolute_time, encode_absolute_time, encode_block, u16, u32
 from gateway.codecs.phd.objects import STANDARD, standard_configuration
+from gateway.codecs.phd.reader import Reader
 from gateway.codecs.phd.store import segment_data
 from gateway.errors import DecodeError
 

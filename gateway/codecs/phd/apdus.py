@@ -248,6 +248,11 @@ def event_report(data: Data) -> EventReport:
     return report
 
 
+def choice_text(choice: int) -> str:
+    """What kind of data message it is, in words."""
+    return CHOICES.get(choice, f"operation 0x{choice:04X}")
+
+
 def error_text(data: Data) -> str:
     """Why the device did not do what it was asked."""
     code = data.fields.u16("error")

@@ -30,7 +30,6 @@ from gateway.codecs.phd import apdus
 from gateway.codecs.phd import nomenclature as n
 from gateway.codecs.phd.mder import Fields, encode_absolute_time, encode_block, u16, u32
 from gateway.codecs.phd.objects import (
-    STANDARD,
     Configuration,
     Description,
     Objects,
@@ -219,9 +218,7 @@ class Association:
     def _operate(self, known: Configuration) -> Iterator[Output]:
         self._state = _State.OPERATING
         self._objects = known.objects
-        self._wanted = deque(
-            (_Request("its description", lambda i: apdus.encode_get(i, 0)), *self._requests())
-        )
+        self._wanted = deque((_DESCRIPTION, *self._requests()))
         yield from self._next()
 
     def _requests(self) -> Iterator[_Request]:
@@ -272,7 +269,7 @@ class Association:
             yield from self._answered(data, at)
         else:
             yield Reply(apdus.encode_error(data.invoke_id, apdus.NOT_ALLOWED))
-            yield Broken(DecodeError("operation", _named(data.choice), offset=8))
+            yield Broken(DecodeError("operation", apdus.choice_text(data.choice), offset=8))
 
     def _out_of_place(self, what: str) -> Iterator[Output]:
         self._end()
@@ -345,7 +342,7 @@ class Association:
     def _answered(self, data: apdus.Data, at: datetime) -> Iterator[Output]:
         awaited = self._awaited
         if awaited is None or data.invoke_id != self._invoke_id:
-            yield Notice(f"{_named(data.choice)} that nobody waits for")
+            yield Notice(f"{apdus.choice_text(data.choice)} that nobody waits for")
             return
         if data.choice in {apdus.ERROR, apdus.REJECT}:
             yield Notice(f"the device refuses {awaited.what}: {apdus.error_text(data)}")
@@ -406,57 +403,8 @@ class Association:
             yield from self._scanned(event_type, info.block("event"), 0)
 
 
-class Reader(Association):
-    """Every message for itself, in whatever order, and those of a host too; its replies mean nothing.
-
-    A report whose configuration no message stated is read as a standard configuration if it has just the
-    objects of that one, with values of their lengths; :class:`Observed` then names it. Any other is refused.
-    """
-
-    def __init__(self) -> None:
-        super().__init__(bytes(8))
-
-    def _taken(self, message: apdus.Apdu, at: datetime) -> Iterator[Output]:
-        if isinstance(message, apdus.AssociationResponse):
-            yield Notice(f"association response: {apdus.RESULTS.get(message.result, message.result)}")
-        else:
-            yield from super()._taken(message, at)
-
-    def _data(self, data: apdus.Data, at: datetime) -> Iterator[Output]:
-        if data.choice in {apdus.EVENT, apdus.CONFIRMED_EVENT}:
-            yield from self._event(data)
-        elif data.choice in {apdus.ERROR, apdus.REJECT}:
-            yield Notice(f"{_named(data.choice)}: {apdus.error_text(data)}")
-        elif data.choice in {apdus.GET_ANSWER, apdus.ACTION_ANSWER}:
-            yield from self._answer(data, at)
-        elif data.choice in apdus.CHOICES:
-            yield Notice(_named(data.choice))
-        else:
-            raise DecodeError("operation", _named(data.choice), offset=8)
-
-    def _scanned(self, event_type: int, info: Fields, scanner: int) -> tuple[Output, ...]:
-        if self._objects:
-            return super()._scanned(event_type, info, scanner)
-        if self._request.configuration:
-            what = f"configuration 0x{self._request.configuration:04X} is not known"
-            raise DecodeError("configuration", what, offset=info.offset)
-        offset, raw = info.offset, info.rest()
-        fitting = dict(_fitting(event_type, raw, offset))
-        if len({_bare(observations) for observations in fitting.values()}) != 1:
-            what = "the report does not say what it measures; give the messages before it too"
-            raise DecodeError("configuration", what, offset=offset)
-        assumed, observations = next(iter(fitting.items()))
-        return (Observed(observations, assumed=assumed),)
-
-
 _ANSWERS = {apdus.GET_ANSWER, apdus.SET_ANSWER, apdus.ACTION_ANSWER, apdus.ERROR, apdus.REJECT}
-
-
 _DESCRIPTION = _Request("its description", lambda invoke_id: apdus.encode_get(invoke_id, 0))
-
-
-def _named(choice: int) -> str:
-    return apdus.CHOICES.get(choice, f"operation 0x{choice:04X}")
 
 
 def _enable(handle: int) -> _Request:
@@ -478,28 +426,3 @@ def _transfer(handle: int, instance: int) -> _Request:
         f"segment {instance}",
         lambda invoke_id: apdus.encode_action(invoke_id, handle, n.TRANSFER_SEGMENT, u16(instance)),
     )
-
-
-def _fitting(event_type: int, raw: bytes, offset: int) -> Iterator[tuple[int, tuple[Observation, ...]]]:
-    """The standard configurations that a report fits, with what it would say under each."""
-    for configuration_id in STANDARD:
-        known = standard_configuration(configuration_id)
-        assert known is not None
-        found = scan(event_type, Fields(raw, offset), 0, known.objects)
-        said = {value.code for each in found.observations for value in each.values}
-        if not found.errors and said == _codes(known):
-            yield configuration_id, found.observations
-
-
-def _codes(known: Configuration) -> set[tuple[int, int]]:
-    """All that a configuration can say."""
-    said: set[tuple[int, int]] = set()
-    for each in known.objects.values():
-        said.update((n.SCADA, metric) for metric in each.metric_ids)
-        if each.code is not None and not each.metric_ids:
-            said.add(each.code)
-    return said
-
-
-def _bare(observations: tuple[Observation, ...]) -> tuple[Observation, ...]:
-    return tuple(replace(each, is_spot=False) for each in observations)
