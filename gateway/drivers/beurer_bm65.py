@@ -48,6 +48,7 @@ from gateway.drivers.contract import (
     TcpLink,
 )
 from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
+from gateway.drivers.stored_records import from_memory
 from gateway.errors import DecodeError
 from gateway.model import Device, Reading
 
@@ -109,7 +110,7 @@ class Frames(BlockFrames):
         if frame.data[0] == _PRESENT:
             return (Progress("the cuff is there"),)
         reading = replace(parse_record(frame.content), provenance=frame.content)
-        return (Measured(reading if reading.taken_at else reading.taken(at, by="gateway")),)
+        return (Measured(from_memory(reading, at)),)
 
 
 @dataclass(slots=True)
@@ -202,7 +203,7 @@ class Session:
     def _record(self, reading: Reading, at: datetime) -> Events:
         if reading.provenance not in self._seen:
             self._seen.append(reading.provenance)
-            self._new.append(reading if reading.taken_at else reading.taken(at, by="gateway"))
+            self._new.append(from_memory(reading, at))
         if not self._asked.startswith(_ASK_RECORD):
             return self._given()
         number = self._asked[-1]

@@ -19,8 +19,8 @@ temperature, general fault
 time fault                          questionable
 below 20 or above 600 mg/dL         questionable: no meter measures there without saying so, but meters
                                     are known that send ketones so
-time stamp 0, or impossible, or     the gateway's time, noted; questionable in a session, since all that a
-time offset out of range            meter sends is of the past, and nobody knows whose it is
+time stamp 0, or impossible, or     the gateway's time, noted; questionable and held in a session, since all
+time offset out of range            that a meter sends is of the past, and nobody knows whose it is
 context                             noted with the measurement of the same number; amounts of
                                     carbohydrate and medication only shown, for their units are doubtful
 ==================================  ==============================================================
@@ -74,6 +74,7 @@ from gateway.drivers.gatt_session import (
     supported,
     timed,
 )
+from gateway.drivers.glucose_results import unknown_time
 from gateway.drivers.record_transfer import RecordTransfer
 from gateway.model import Observation, Reading, Sent, rejected
 from gateway.model.reading import Comparator
@@ -292,8 +293,8 @@ class Session(Frames):
     def _measured(self, data: bytes, at: datetime) -> Events:
         measured = decode_glucose(data)
         reading = _parsed(measured, data, at)
-        if reading.time_source == "gateway" and reading.status == "final":
-            reading = reading.noted("a record of the past, of unknown time", status="questionable")
+        if reading.time_source == "gateway":
+            reading = unknown_time(reading)
         if not measured.context_follows:
             return (Measured(reading),)
         self._waiting = reading

@@ -20,7 +20,7 @@ demonstration or testing data                     rejected: nobody's
 early estimate, calibration, questionable,        questionable
 poor signals, displaced sensor
 any other status bit                              noted, if the oximeter supports it
-clock not set                                     the gateway's time, noted
+clock not set                                     the gateway's time, noted; held if it was stored
 2047 and the like x 10^n                          questionable: some send a special value so
 ================================================  ================================================
 
@@ -64,6 +64,7 @@ from gateway.drivers.gatt_session import (
 )
 from gateway.drivers.record_transfer import RecordTransfer
 from gateway.drivers.steadiness import OneFinger
+from gateway.drivers.stored_records import held
 from gateway.model import Observation, Reading, rejected
 
 _NOUN = "oximeter"
@@ -93,6 +94,7 @@ _DOUBTFUL = {
     "sensor-interference",
     "sensor-displaced",
 }
+_STORED = "from-storage"
 _STORES = "spot-check-storage"
 _FULL = Decimal(100)
 _FASTEST, _ANY_RATE = Decimal(300), Decimal(500)
@@ -260,8 +262,13 @@ class Session(Frames):
         return (*said, *self._transfer.start()) if stores else said
 
     def _spot_check(self, data: bytes, at: datetime) -> Events:
-        measured = self._recent.once(data, lambda: super(Session, self)._spot_check(data, at))
-        return (*measured, *self._transfer.record())
+        return (*self._recent.once(data, lambda: self._spot_checked(data, at)), *self._transfer.record())
+
+    def _spot_checked(self, data: bytes, at: datetime) -> Events:
+        measured = decode_spot_check(data)
+        reading = self._parsed(measured, data, at)
+        is_stored = self._transfer.running or _STORED in conditions(measured, self._features)
+        return (Measured(held(reading) if is_stored and reading.time_source == "gateway" else reading),)
 
     def _continuous(self, data: bytes, at: datetime) -> Events:
         measured = decode_continuous(data)

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
+from gateway.drivers.stored_records import UNKNOWN_TIME, held
 from gateway.model import Observation, Reading, rejected
+from gateway.model.reading import Status
 
 CONTROL_SOLUTION = "control solution: a check of the meter"
 _MEASURED: Mapping[str, tuple[Decimal, Decimal]] = MappingProxyType(
@@ -35,8 +37,6 @@ def glucose(
 
 
 def unknown_time(reading: Reading) -> Reading:
-    """A record of a memory whose stamp is no time: nobody knows whose it is."""
-    return reading.noted(
-        "a record of the past, of unknown time",
-        status=None if reading.status == "rejected" else "questionable",
-    )
+    """A record of a memory whose stamp is no time: nobody knows whose it is, and a person has to say."""
+    status: Status | None = None if reading.status == "rejected" else "questionable"
+    return held(reading.noted(UNKNOWN_TIME, status=status))

@@ -31,6 +31,7 @@ from datetime import datetime
 from gateway.codecs.checksum import sum8
 from gateway.drivers.contract import Driver, Events, Fault, Measured, Progress, Send, SetTimer, UsbLink
 from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
+from gateway.drivers.stored_records import from_memory
 from gateway.errors import DecodeError
 from gateway.model import Reading
 
@@ -130,7 +131,7 @@ class Frames:
                 yield (Fault.from_error(error, offset=offset),)
 
     def memory(self, readings: tuple[Reading, ...], at: datetime) -> Events:
-        found = (each if each.taken_at else each.taken(at, by="gateway") for each in readings)
+        found = (from_memory(each, at) for each in readings)
         return Progress(f"{len(readings)} records in the memory"), *map(Measured, found)
 
 

@@ -43,6 +43,7 @@ from gateway.drivers.contract import (
     clock_setting,
 )
 from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
+from gateway.drivers.stored_records import from_memory
 from gateway.errors import DecodeError
 from gateway.model import Reading
 
@@ -155,7 +156,7 @@ class Frames:
         return self.record(parse_record(data), at)
 
     def record(self, reading: Reading, at: datetime) -> Events:
-        return (Measured(reading if reading.taken_at else reading.taken(at, by="gateway")),)
+        return (Measured(from_memory(reading, at)),)
 
 
 class Session(Frames):

@@ -19,7 +19,7 @@ SpO2 above 100 %                            rejected
 glucose of control solution                 rejected: a check of the meter
 a unit that the table does not hold         a fault
 a code that the table does not hold         passed over
-time stamp that is no date                  the gateway's time, noted
+time stamp that is no date                  the gateway's time, noted; held if it is from a memory
 relative time                               counted back from what that clock showed, on the gateway's
 ==========================================  ==============================================================
 """
@@ -34,6 +34,7 @@ from gateway.codecs.ieee11073 import Special, special_values
 from gateway.codecs.phd import nomenclature as n
 from gateway.codecs.phd.observations import Observation as Observed
 from gateway.codecs.phd.observations import Value
+from gateway.drivers.stored_records import from_memory
 from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
 from gateway.model.vocabulary import UNITS, ReadingKind
@@ -314,4 +315,4 @@ def _timed(reading: Reading, of: list[_Measured], at: datetime, clocks: Relative
     moment = clocks.moment(observed) if clocks else None
     if moment is not None:
         return reading.taken(moment, by="gateway").noted("time counted by the device's relative clock")
-    return reading.taken(at, by="gateway")
+    return from_memory(reading, at) if observed.is_stored else reading.taken(at, by="gateway")

@@ -36,6 +36,7 @@ _NOT_DRIVERS = {
     "registry",
     "serial_line",
     "steadiness",
+    "stored_records",
     "weighing_lines",
 }
 

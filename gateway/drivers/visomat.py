@@ -31,6 +31,7 @@ from gateway.codecs.framing import Blocks, Frame
 from gateway.drivers.block_session import BlockFrames, length_between
 from gateway.drivers.contract import Driver, Events, Measured, Progress, Send, SetTimer, UsbLink
 from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
+from gateway.drivers.stored_records import from_memory
 from gateway.errors import DecodeError
 from gateway.model import Reading
 
@@ -107,7 +108,7 @@ class Frames(BlockFrames):
     def block(self, frame: Frame, at: datetime) -> Events:
         readings = parse_memory(frame.data)
         return Progress(f"{len(readings)} records in the memory"), *self.records(
-            tuple(each if each.taken_at else each.taken(at, by="gateway") for each in readings)
+            tuple(from_memory(each, at) for each in readings)
         )
 
     def records(self, readings: tuple[Reading, ...]) -> Events:

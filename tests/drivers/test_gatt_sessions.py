@@ -211,6 +211,31 @@ def test_amounts_whose_unit_is_doubtful_are_shown_and_not_filed() -> None:
 def test_a_record_of_unknown_time_is_in_doubt_for_nobody_knows_whose_it_is() -> None:
     (reading,) = readings(received(conversation("gatt-glucose"), "2A18", "02 0100 00000000000000 76B0 11"))
     assert (reading.status, reading.time_source) == ("questionable", "gateway")
+    assert reading.doubt == "a record of the past, of unknown time"
+
+
+@pytest.mark.parametrize(
+    ("value", "is_held"),
+    [
+        ("11 6100 4800 00000000000000", False),
+        ("13 6100 4800 00000000000000 0002", True),
+        ("13 6100 4800 EA070302090000 0002", True),
+        ("03 6100 4800 EA070302090000 0002", False),
+        ("02 6100 4800 0002", True),
+    ],
+)
+def test_a_spot_check_from_storage_without_a_time_waits_for_a_person(value: str, is_held: bool) -> None:
+    (reading,) = readings(received(conversation("gatt-pulse-oximeter"), "2A5E", value))
+    assert (reading.doubt is not None) == is_held
+
+
+def test_what_comes_while_records_are_reported_is_a_record() -> None:
+    talk = conversation("gatt-pulse-oximeter")
+    received(talk, "2A60", "0400")
+    (record,) = readings(received(talk, "2A5E", "00 6100 4800"))
+    received(talk, "2A52", "06000101")
+    (live,) = readings(received(talk, "2A5E", "00 6200 4900"))
+    assert [reading.doubt is not None for reading in (record, live)] == [True, False]
 
 
 def transferring() -> Conversation:

@@ -134,6 +134,14 @@ def test_a_block_whose_sum_is_wrong_gives_no_result() -> None:
         assert len(decoded("freestyle-serial", block)) == 1 - wrong
 
 
+@pytest.mark.parametrize(("flags", "is_held"), [("00", False), ("02", True)])
+def test_a_record_of_a_meter_that_had_lost_its_clock_waits_for_a_person(flags: str, is_held: bool) -> None:
+    text = f"\r\nABCD123-X1\r\n0.22\r\n001\r\n098  July 10 2013 08:15 G 0x{flags}\r\n"
+    block = f"{text}0x{sum(text.encode()) & 0xFFFF:04X}  END\r\n".encode()
+    (reading,) = decoded("freestyle-serial", block)
+    assert (reading.doubt is not None) == is_held
+
+
 def test_the_meter_is_asked_again_when_it_does_not_answer() -> None:
     session = FreeStyle("precision", "measure")
     assert session.connected(_AT) == session.timer("answer", _AT + timedelta(seconds=3))

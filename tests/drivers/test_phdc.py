@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,8 +10,9 @@ import pytest
 from gateway.codecs.phd import apdus
 from gateway.codecs.phd import nomenclature as n
 from gateway.codecs.phd.mder import encode_block, u16, u32
+from gateway.codecs.phd.observations import Observation, Value
 from gateway.drivers import ClockRead, Events, Fault, Identified, Measured, Send, load
-from gateway.drivers.phd_readings import _MEANINGS, _UNIT_OF_CODE, EMITS
+from gateway.drivers.phd_readings import _MEANINGS, _UNIT_OF_CODE, EMITS, readings_of
 from gateway.drivers.phdc import Frames, Session
 from gateway.model import Device, Reading
 from gateway.model.serialised import reading_json
@@ -163,6 +165,17 @@ def test_a_relative_stamp_is_counted_back_from_what_the_clock_showed() -> None:
     said = report(1, attribute(n.BASIC_VALUE, u16(37)), attribute(n.TIME_STAMP_RELATIVE, u32(16_000)))
     (reading,) = readings(frames(THERMOMETER, description, said))
     assert (reading.taken_at, reading.time_source) == (_AT - timedelta(seconds=8), "gateway")
+
+
+@pytest.mark.parametrize(
+    ("is_stored", "taken_at"), [(True, None), (False, None), (True, _AT.replace(tzinfo=None))]
+)
+def test_a_stored_observation_without_a_time_waits_for_a_person(
+    is_stored: bool, taken_at: datetime | None
+) -> None:
+    value = Value((n.SCADA, n.TEMPERATURE), Decimal("36.6"), n.CELSIUS, 0)
+    ((reading,), _) = readings_of((Observation((value,), is_stored=is_stored, taken_at=taken_at),), _AT, None)
+    assert (reading.doubt is not None) == (is_stored and taken_at is None)
 
 
 def test_a_device_says_who_it_is_and_what_its_clock_shows() -> None:

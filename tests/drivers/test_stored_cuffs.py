@@ -45,6 +45,15 @@ def test_a_clock_that_was_never_set_leaves_the_values(date: bytes) -> None:
     assert "no date" in reading.notes[1]
 
 
+def test_a_record_by_a_clock_that_was_never_set_waits_for_a_person() -> None:
+    packets = (b"\x02M10144123123590134097083\x03", _VISOMAT)
+    events = [visomat.Frames().received(packet, "", _AT) for packet in packets]
+    assert [reading.doubt for found in events for reading in readings(found)] == [
+        "a record of the past, of unknown time",
+        None,
+    ]
+
+
 @pytest.mark.parametrize(
     "packet",
     [

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from gateway.drivers import Conversation, Measured, load
 from gateway.hl7 import parse
 from gateway.hl7.profiles import PROFILES
 from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
@@ -221,4 +222,15 @@ def test_a_record_is_the_same_however_far_the_clock_was_off_when_it_was_delivere
 def test_a_doubtful_reading_waits_for_a_person_although_a_patient_is_there(database: Database):
     accepted = _accept(database, replace(WEIGHT, doubt="nobody knows when it was measured"))
     assert accepted.held == "nobody knows when it was measured"
+    assert database.do(outbox.unsettled) == ()
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_record_that_a_meter_kept_under_no_time_is_not_filed_with_whoever_is_in_the_room(
+    database: Database,
+):
+    meter = Conversation.start(load("gatt-glucose"), {}, zone=UTC)
+    events = meter.received(bytes.fromhex("02 0100 00000000000000 76B0 11"), "2A18", NOW)
+    (record,) = (event.reading for event in events if isinstance(event, Measured))
+    assert _accept(database, record).held == "a record of the past, of unknown time"
     assert database.do(outbox.unsettled) == ()
