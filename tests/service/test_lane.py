@@ -1,6 +1,7 @@
 """A lane through a socket: whatever the receiver does, a message arrives once or waits where it is seen."""
 
 import asyncio
+import socket
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -282,3 +283,30 @@ def test_an_answer_in_pieces_is_one_answer(database: Database):
     control_id = _queue(database)
     _deliver(database, receiver, control_id, ack_timeout_s=30)
     assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
+
+
+def test_a_message_begins_with_its_first_byte_and_not_with_a_refused_connection(database: Database):
+    def begun(control_id: str) -> bool:
+        return database.do(lambda db: outbox.find(db, control_id)).begun_at is not None
+
+    control_id = _queue(database)
+
+    async def nobody_listens() -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = probe.getsockname()[1]
+        lane = Lane(
+            name="ehr",
+            destination=DestinationTable.model_validate({"address": f"127.0.0.1:{port}"}),
+            database=database,
+            application_ack=False,
+            now=lambda: datetime.now(UTC),
+        )
+        running = asyncio.create_task(lane.run())
+        while not database.do(lambda db: outbox.find(db, control_id)).attempts:  # noqa: ASYNC110 - a lane tells nobody
+            await asyncio.sleep(0.01)
+        running.cancel()
+
+    asyncio.run(nobody_listens())
+    assert not begun(control_id)
+    _deliver(database, Receiver([]), control_id)
+    assert begun(control_id)
