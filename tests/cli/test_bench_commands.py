@@ -10,6 +10,7 @@ from gateway.cli import run_command
 
 TESTING = Path(__file__).parents[1] / "testing"
 SESSIONS = TESTING / "sessions"
+FIXTURES = TESTING.parent / "fixtures"
 
 Captured = pytest.CaptureFixture[str]
 
@@ -95,6 +96,10 @@ def test_check_prints_every_difference_and_where_it_is(tmp_path: Path, capsys: C
 def test_check_of_what_is_as_expected_is_done(capsys: Captured):
     assert run_command(["check", str(SESSIONS)]) == 0
     assert capsys.readouterr().out == "4 of 4 fixtures as expected\n"
+
+
+def test_check_of_special_values_alone_expects_nothing_of_a_session():
+    assert run_command(["check", str(FIXTURES / "gatt-glucose" / "specials.toml")]) == 0
 
 
 def test_check_names_what_is_wrong_with_a_fixture_and_goes_on(tmp_path: Path, capsys: Captured):
