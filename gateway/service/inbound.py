@@ -5,7 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 import structlog
 
@@ -13,9 +13,10 @@ from gateway.errors import Hl7Error, StoreError, TransportError
 from gateway.hl7 import Message, mllp, parse
 from gateway.hl7.acknowledgement import Refusal, build_acknowledgement, refuse_unreadable
 from gateway.hl7.inbound import Arrived, InboundEvent, Left, Merged, Updated, meaning
+from gateway.hl7.timestamps import read_time
 from gateway.service.configuration import InboundTable
 from gateway.service.mllp_connection import next_events
-from gateway.store import Database, encounters, inbound, merging, outbox
+from gateway.store import Database, encounters, inbound, merging, movements, outbox
 
 
 @dataclass(slots=True, kw_only=True)
@@ -124,20 +125,49 @@ def _taken(db: sqlite3.Connection, message: Message, data: bytes, at: datetime) 
         log.warning("inbound message refused", reason=found.text)
         answer = build_acknowledgement(message, "reject", control_id=control_id, at=at, refusal=found)
     else:
-        _apply(db, found, at)
+        _apply(db, found, at, _Stated.by(message, sender))
         log.info("inbound message taken", room=found.encounter.room if isinstance(found, Arrived) else None)
         answer = build_acknowledgement(message, "accept", control_id=control_id, at=at)
     inbound.keep(db, sender, message.control_id, data, answer, at)
     return answer
 
 
-def _apply(db: sqlite3.Connection, event: InboundEvent, at: datetime) -> None:
+@dataclass(frozen=True, slots=True)
+class _Stated:
+    """When a message says that it happened, by its sender's clock."""
+
+    clock: str
+    at: str | None
+
+    @classmethod
+    def by(cls, message: Message, sender: str) -> "_Stated":
+        moment = read_time(message.get("EVN-2")) or read_time(message.get("MSH-7"))
+        if moment is None:
+            return cls(sender, None)
+        zoned = moment.tzinfo is not None
+        utc = moment.astimezone(UTC) if zoned else moment
+        return cls(f"{sender}|{'zoned' if zoned else 'local'}", f"{utc:%Y%m%d%H%M%S.%f}")
+
+    def is_news(self, db: sqlite3.Connection, subject: str) -> bool:
+        return movements.is_news(db, self.clock, subject, self.at)
+
+
+def _apply(db: sqlite3.Connection, event: InboundEvent, at: datetime, stated: _Stated) -> None:
+    """Do what the event says, unless its sender has said something later already."""
     match event:
         case Arrived(encounter):
-            encounters.close_of_patient(db, encounter.patient.id, at)
-            encounters.open_encounter(db, encounter)
+            patient_came = stated.is_news(db, f"patient {encounter.patient.id}")
+            room_changed = stated.is_news(db, f"room {encounter.room}")
+            if patient_came:
+                encounters.close_of_patient(db, encounter.patient.id, at)
+            if room_changed and patient_came:
+                encounters.open_encounter(db, encounter)
+            elif room_changed:
+                # the patient has moved on since, and whoever was there before has left all the same
+                encounters.close_room(db, encounter.room, at)
         case Left(patient):
-            encounters.close_of_patient(db, patient.id, at)
+            if stated.is_news(db, f"patient {patient.id}"):
+                encounters.close_of_patient(db, patient.id, at)
         case Updated(patient):
             for stored in encounters.currently_open(db):
                 if stored.encounter.patient.id == patient.id:

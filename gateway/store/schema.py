@@ -98,6 +98,14 @@ MIGRATIONS = (
     -- Which of the messages there are had begun, nobody has noted.
     UPDATE message SET begun_at = created_at;
     """,
+    """
+    CREATE TABLE movement (
+        clock        TEXT NOT NULL,           -- whose times these are: two senders' are never compared
+        subject      TEXT NOT NULL,           -- a patient or a room
+        stated_at    TEXT NOT NULL,           -- of the latest that was said of it
+        PRIMARY KEY (clock, subject)
+    ) STRICT;
+    """,
 )
 
 

@@ -4,14 +4,18 @@ import asyncio
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gateway.hl7 import Message, mllp, parse
 from gateway.model import Reading
 from gateway.service.configuration import InboundTable
-from gateway.service.inbound import InboundServer
+from gateway.service.inbound import InboundServer, _taken
 from gateway.service.mllp_connection import MllpConnection
 from gateway.store import Database, audit, encounters, outbox, readings
 
@@ -95,6 +99,55 @@ def test_corrected_particulars_reach_the_open_encounter(database: Database):
     _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A08"), (b"ALMA", b"ALMAZ")))
     (stored,) = database.do(encounters.currently_open)
     assert stored.encounter.patient.given_name == "ALMAZ"
+
+
+def _said(number: int, event: str, patient: str, room: str, at: str) -> bytes:
+    header = f"MSH|^~\\&|REG|NORTHCLINIC|GATEWAY|EXAM|{at}||ADT^{event}|DAY{number}|P|2.5.1"
+    return "\r".join(
+        (header, f"EVN|{event}|{at}", f"PID|1||{patient}^^^NORTH", f"PV1|1|O|F^{room}", "")
+    ).encode()
+
+
+DAY = tuple(
+    _said(number, *said)
+    for number, said in enumerate(
+        (
+            ("A04", "4", "EXAM5", "20260302074000-0500"),
+            ("A04", "1", "EXAM5", "20260302075000-0500"),
+            ("A04", "5", "EXAM3", "20260302075500-0500"),
+            ("A02", "1", "EXAM3", "20260302080000-0500"),
+            ("A02", "1", "EXAM4", "20260302081000-0500"),
+            ("A04", "2", "EXAM3", "20260302081500-0500"),
+            ("A03", "1", "EXAM4", "20260302082000-0500"),
+            ("A04", "3", "EXAM4", "20260302083000-0500"),
+            ("A11", "3", "EXAM4", "20260302073100-0600"),
+            ("A03", "2", "EXAM3", "20260302084000-0500"),
+            ("A04", "1", "EXAM3", "20260302090000-0500"),
+        )
+    )
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.permutations(DAY), st.lists(st.sampled_from(DAY), max_size=4))
+def test_a_days_messages_in_any_order_and_repeated_end_in_the_same_rooms(messages, again):
+    with TemporaryDirectory() as folder, Database(Path(folder) / "gateway.db") as database:
+        for message in (*messages, *again):
+            database.do(partial(_taken, message=parse(message), data=message, at=datetime.now(UTC)))
+        assert _rooms(database) == {"EXAM3": "1@NORTH"}
+
+
+def test_an_arrival_that_comes_after_its_end_leaves_the_room_empty(database: Database):
+    left = _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A03"), (b"084112", b"093001"))
+    answers = _send(database, left, ARRIVAL)
+    assert [answer.get("MSA-1") for answer in answers] == ["AA", "AA"]
+    assert _rooms(database) == {}
+
+
+def test_the_times_of_two_senders_are_not_compared(database: Database):
+    other = _with(ARRIVAL, (b"|REG|", b"|DESK|"), (b"084112", b"093001"), (b"A04", b"A03"))
+    _send(database, other, ARRIVAL)
+    assert _rooms(database) == {"EXAM3": "8834021@NORTH"}
 
 
 MERGE = (
