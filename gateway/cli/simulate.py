@@ -29,6 +29,9 @@ def _fault(_context: click.Context, _option: click.Parameter, text: str | None) 
 @click.option("--tcp", metavar="HOST:PORT", help="On a TCP port, as a device server.")
 @click.option("--ble", is_flag=True, help="As a Bluetooth device behind a simulated controller.")
 @click.option("--hci-port", default=6402, show_default=True, help="Where that controller listens.")
+@click.option(
+    "--controller", metavar="NAME", help="A real one instead: usb:0, hci-socket:0, tcp-client:HOST:PORT."
+)
 @click.option("--folder", type=click.Path(path_type=Path, exists=True, file_okay=False), help="As files.")
 @click.option("--speed", type=click.FloatRange(min=0, min_open=True), default=1.0, show_default=True)
 @click.option("--fault", callback=_fault, metavar="KIND[@N]", help="drop, garble, split, stall, disconnect.")
@@ -40,6 +43,7 @@ def simulate(
     tcp: str | None,
     ble: bool,
     hci_port: int,
+    controller: str | None,
     folder: Path | None,
     speed: float,
     fault: Impairment | None,
@@ -54,9 +58,11 @@ def simulate(
         raise click.UsageError("say where: one of --pty, --tcp HOST:PORT, --ble, --folder PATH")
     if fault and folder:
         raise click.UsageError("a folder has no link that could fail; leave out --fault")
+    if controller and not ble:
+        raise click.UsageError("--controller is for --ble")
     fixture = load_fixture(session)
     if ble:
-        device = _bluetooth(fixture, hci_port, speed, fault)
+        device = _bluetooth(fixture, controller, hci_port, speed, fault)
     elif tcp is not None:
         device = _switched_on(_tcp(fixture, tcp, speed, fault))
     elif folder is not None:
@@ -105,18 +111,18 @@ async def _switched_on(device: VirtualDevice) -> AsyncIterator[VirtualDevice]:
 
 @asynccontextmanager
 async def _bluetooth(
-    fixture: SessionFixture, port: int, speed: float, fault: Impairment | None
+    fixture: SessionFixture, controller: str | None, port: int, speed: float, fault: Impairment | None
 ) -> AsyncIterator[VirtualDevice]:
     try:
-        from gateway.testing.virtual_ble import BluetoothRoom  # noqa: PLC0415 - needs the demo's packages
+        from gateway.testing.bluetooth_adapter import Adapter  # noqa: PLC0415 - needs the demo's packages
+        from gateway.testing.virtual_ble import BluetoothRoom  # noqa: PLC0415
         from gateway.testing.virtual_ble_session import VirtualBle  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise GatewayError(f"--ble needs {error.name}; install gateway[demo]") from error
 
-    async with BluetoothRoom(port) as room:
-        click.echo(f"controller at tcp-client:127.0.0.1:{room.port}")
-        device = VirtualBle(fixture, room=room, speed=speed, impairment=fault)
-        async with device:
+    async with Adapter(controller) if controller else BluetoothRoom(port) as room:
+        click.echo(f"controller at {room.name}")
+        async with VirtualBle(fixture, room=room, speed=speed, impairment=fault) as device:
             yield device
 
 

@@ -183,8 +183,13 @@ class BluetoothRoom:
 
     @property
     def port(self) -> int:
-        """The TCP port; the gateway's adapter is ``tcp-client:127.0.0.1:PORT``."""
+        """The TCP port."""
         return self._port
+
+    @property
+    def name(self) -> str:
+        """Of the controller that a gateway finds here."""
+        return f"tcp-client:127.0.0.1:{self._port}"
 
     async def __aenter__(self) -> Self:
         loop = asyncio.get_running_loop()
@@ -197,7 +202,8 @@ class BluetoothRoom:
 
     async def add(self, plan: PeripheralPlan) -> "VirtualPeripheral":
         """A device of that plan, switched on but not yet advertising."""
-        peripheral = VirtualPeripheral(plan, self.link)
+        controller = _RoomController(plan.name, link=self.link)
+        peripheral = VirtualPeripheral(plan, Host(controller, controller), leave=controller.lose_power)
         self._peripherals.append(peripheral)
         await peripheral.power_on()
         return peripheral
@@ -241,7 +247,15 @@ class _State:
 
 
 class VirtualPeripheral:
-    """A device in the room.
+    """A device in the room, or on an adapter.
+
+    Parameters
+    ----------
+    plan : PeripheralPlan
+    host : Host
+        Of the controller that it has.
+    leave : callable, optional
+        Takes that controller out of the room without a word on the link.
 
     Attributes
     ----------
@@ -254,14 +268,14 @@ class VirtualPeripheral:
         Called with the same, to answer as the device would. It must not wait.
     """
 
-    def __init__(self, plan: PeripheralPlan, link: LocalLink) -> None:
+    def __init__(self, plan: PeripheralPlan, host: Host, *, leave: Callable[[], None] | None = None) -> None:
         self.plan = plan
         self.written: list[tuple[str, bytes]] = []
         self.pairings = 0
         self.on_write: Callable[[str, bytes], None] | None = None
         self._state = _State()
-        self._controller = _RoomController(plan.name, link=link)
-        self._device = Device(config=_configuration(plan), host=Host(self._controller, self._controller))
+        self._leave = leave
+        self._device = Device(config=_configuration(plan), host=host)
         self._characteristics: dict[str, Characteristic[bytes]] = {}
         self._values: dict[str, bytes] = {}
         self._refused: set[str] = set()
@@ -301,8 +315,9 @@ class VirtualPeripheral:
         await self.disconnected()
 
     async def power_off(self) -> None:
-        """Be gone, without a word on the link."""
-        self._controller.lose_power()
+        """Be gone; in a room without a word on the link."""
+        if self._leave is not None:
+            self._leave()
         await self._device.stop_advertising()
         await self._device.power_off()
 

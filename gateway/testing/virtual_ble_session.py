@@ -1,4 +1,4 @@
-"""A virtual Bluetooth device that plays a session fixture in a simulated room.
+"""A virtual Bluetooth device that plays a session fixture in a simulated room, or on an adapter.
 
 The fixture's ``[session.gatt]`` says what it advertises and serves. A value goes out on its characteristic
 once the host has subscribed to it: as an indication, of which the device waits for the confirmation, or as a
@@ -6,11 +6,15 @@ notification.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Coroutine
 from dataclasses import replace
 from typing import Any
 
+from bumble.core import BaseBumbleError
+
 from gateway.errors import ConfigError, Problem
+from gateway.testing.bluetooth_adapter import Adapter
 from gateway.testing.impairment import Impairment
 from gateway.testing.session_fixture import Characteristic, Gatt, SessionFixture, uuid_name
 from gateway.testing.virtual_ble import (
@@ -22,9 +26,11 @@ from gateway.testing.virtual_ble import (
 )
 from gateway.testing.virtual_device import HostLeft, VirtualDevice
 
+_LEAVE_S = 5.0
+
 
 class VirtualBle(VirtualDevice):
-    """A device in `room`.
+    """A device in `room`, which may be an adapter's real one.
 
     Raises
     ------
@@ -36,7 +42,7 @@ class VirtualBle(VirtualDevice):
         self,
         fixture: SessionFixture,
         *,
-        room: BluetoothRoom,
+        room: BluetoothRoom | Adapter,
         speed: float = 1.0,
         impairment: Impairment | None = None,
     ) -> None:
@@ -58,8 +64,11 @@ class VirtualBle(VirtualDevice):
         if self._leaving is not None:
             self._leaving.cancel()
             await asyncio.gather(self._leaving, return_exceptions=True)
-        await self._device.fall_silent()
-        await self._device.disconnect()
+        # An adapter that was pulled out takes no leave.
+        with contextlib.suppress(BaseBumbleError, TimeoutError):
+            async with asyncio.timeout(_LEAVE_S):
+                await self._device.fall_silent()
+                await self._device.disconnect()
 
     async def await_host(self) -> None:
         if self.heard.host_is_there:

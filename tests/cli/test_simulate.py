@@ -14,6 +14,7 @@ import serial
 
 from gateway.cli import run_command
 from gateway.drivers import BleLink
+from gateway.testing.virtual_ble import BluetoothRoom
 from gateway.transports import open_transport
 
 SESSIONS = Path(__file__).parents[1] / "testing" / "sessions"
@@ -58,21 +59,55 @@ def test_a_device_behind_a_tcp_port_plays_once_and_ends():
     assert out.splitlines()[-1] == "the host has taken everything"
 
 
-def test_a_bluetooth_device_is_found_behind_its_controller():
-    async def value(radio: str) -> bytes:
-        link = BleLink(services=("1810",))
-        connection = await open_transport("ble://C1", (link,), radio=radio).open()
-        await connection.subscribe("2A35")
-        received = await connection.receive()
-        await connection.close()
-        assert received is not None
-        return received.data
+async def value(radio: str) -> bytes:
+    """What the cuff says to a gateway with that controller."""
+    link = BleLink(services=("1810",))
+    connection = await open_transport("ble://C1", (link,), radio=radio).open()
+    await connection.subscribe("2A35")
+    received = await connection.receive()
+    await connection.close()
+    assert received is not None
+    return received.data
 
-    with simulated("cuff.toml", "--ble", "--hci-port", "0", "--once", "--speed", "1000") as process:
+
+def test_a_bluetooth_device_is_found_behind_its_controller():
+    with simulated("cuff.toml", "--ble", "--hci-port", "0", "--once", "--speed", "10") as process:
         radio = line(process).removeprefix("controller at ").strip()
         assert line(process).startswith("exemplar-cuff at ble://F0:F0:F0:00:00:07")
         assert asyncio.run(value(radio)) == b"\x79\x4e"
         assert process.wait(20) == 0
+
+
+def test_a_bluetooth_device_is_on_the_air_with_a_controller_of_its_own():
+    """Two controllers in reach of each other, of which each process drives one over HCI."""
+
+    async def through_the_air() -> bytes:
+        async with BluetoothRoom() as room:
+            options = ("--ble", "--controller", room.name, "--once", "--speed", "10")
+            with simulated("cuff.toml", *options) as process:
+                assert await asyncio.to_thread(line, process) == f"controller at {room.name}\n"
+                assert (await asyncio.to_thread(line, process)).startswith("exemplar-cuff at ble://F0:F0:F0")
+                said = await asyncio.wait_for(value(room.name), 60)
+                assert await asyncio.to_thread(process.wait, 20) == 0
+            return said
+
+    assert asyncio.run(through_the_air()) == b"\x79\x4e"
+
+
+def test_a_controller_that_is_pulled_out_ends_the_device_and_says_so():
+    async def pulled() -> tuple[int, str]:
+        async with BluetoothRoom() as room:
+            with simulated("cuff.toml", "--ble", "--controller", room.name) as process:
+                await asyncio.to_thread(line, process)
+                await asyncio.to_thread(line, process)
+                room.drop_clients()
+                _, err = await asyncio.to_thread(process.communicate, timeout=60)
+                return process.returncode, err
+
+    code, err = asyncio.run(pulled())
+    assert code == 2
+    assert err.startswith("gateway: Bluetooth controller tcp-client:")
+    assert "is gone" in err
 
 
 POLLED = """
@@ -133,6 +168,8 @@ def test_a_fault_is_played_on_demand():
         (["--pty", "--fault", "explode"], "'explode' is no fault"),
         (["--pty", "--speed", "0"], "0.0 is not in the range x>0"),
         (["--ble"], "session.gatt: there is none"),
+        (["--ble", "--controller", "tcp-client:127.0.0.1:9"], "tcp-client:127.0.0.1:9: not to be had"),
+        (["--pty", "--controller", "usb:0"], "--controller is for --ble"),
         (["--pty", "--link", "/none/port"], "/none/port: cannot be opened"),
     ],
 )
