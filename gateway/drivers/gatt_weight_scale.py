@@ -25,6 +25,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from gateway.codecs.gatt.resolution import KILOGRAMS, POUNDS
+from gateway.codecs.gatt.user_data import FAILURES
 from gateway.codecs.gatt.weight_scale import (
     FEATURE,
     MEASUREMENT,
@@ -164,7 +165,11 @@ DRIVER = Driver(
     links=(BleLink(services=(SERVICE,), deletes_confirmed=True),),
     evidence="capture",
     settings=(*SETTINGS, CLOCK_SETTING),
-    specials=("weight 0xFFFF", *(f"{name} {none}" for name in ("BMI", "height") for none in ("0", "0xFFFF"))),
+    specials=(
+        "weight 0xFFFF",
+        *(f"{name} {none}" for name in ("BMI", "height") for none in ("0", "0xFFFF")),
+        *FAILURES,
+    ),
     session=Session,
     frames=Frames,
 )

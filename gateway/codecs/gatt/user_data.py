@@ -47,6 +47,8 @@ _OUTCOMES: Mapping[int, str] = MappingProxyType(
         5: "user not authorized",
     }
 )
+FAILURES = tuple(text for outcome, text in _OUTCOMES.items() if outcome != _SUCCESS)
+"""What an answer may say instead of success."""
 
 
 @dataclass(frozen=True, slots=True)
