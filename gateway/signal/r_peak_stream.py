@@ -77,7 +77,7 @@ class RPeakStream:
         chunk : (n,) array, mV
             NaN where there is no signal.
         """
-        values = np.asarray(chunk, dtype=np.float64)
+        values = np.array(chunk, dtype=np.float64)  # a copy: callers reuse their buffers
         if len(values):
             self._waiting.append(values)
             self._waiting_samples += len(values)

@@ -44,6 +44,15 @@ def test_the_beats_do_not_depend_on_the_chunks(
     assert [beat.sample for beat in beats] == detect_r_peaks(ekg, RATE_HZ).tolist()
 
 
+def test_a_caller_may_fill_one_buffer_again_and_again() -> None:
+    ekg = heart()
+    stream, buffer, beats = RPeakStream(RATE_HZ), np.empty(5), list[Beat]()
+    for chunk in ekg.reshape(-1, len(buffer)):
+        buffer[:] = chunk
+        beats += stream.feed(buffer)
+    assert beats + list(stream.flush()) == streamed(ekg, [])
+
+
 @pytest.mark.parametrize("rate_hz", [100.0, 128.0, 257.3, 500.0, 1000.0, 2000.0])
 def test_one_sample_at_a_time_gives_the_same_beats_at_every_rate(rate_hz: float) -> None:
     ekg = np.interp(np.arange(0, 8, 1 / rate_hz), np.arange(7_500) / RATE_HZ, heart())
