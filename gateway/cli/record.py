@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
@@ -13,15 +13,19 @@ import click
 
 from gateway.cli.options import device_zone, driver_folder, driver_settings, serial_line
 from gateway.cli.printing import fault_line, reading_line
+from gateway.cli.progress import waiting
 from gateway.drivers import Conversation, Driver, Event, Fault, Measured, Progress, SerialLine, load, on_line
 from gateway.errors import ConfigError, GatewayError, TransportError
 from gateway.model import Device
 from gateway.testing import replay
 from gateway.testing.expectation import Expectation, ExpectedFault, stated_of
 from gateway.testing.recorder import Recorder, RecordingFile
+from gateway.testing.scrub_session import Examined, examine
 from gateway.testing.session_fixture import Connection, SessionFixture
 from gateway.transports import Connection as Link
 from gateway.transports import Transport, check_line, open_transport, uncommon_line
+
+_BROKEN = "identifiers were replaced that the frames around them do not bear; these read otherwise now"
 
 
 @click.command(
@@ -40,7 +44,9 @@ from gateway.transports import Transport, check_line, open_transport, uncommon_l
 @driver_settings
 @device_zone
 @driver_folder
+@click.pass_context
 def record(
+    context: click.Context,
     out: Path,
     driver_id: str,
     port: str,
@@ -56,7 +62,8 @@ def record(
 
     It ends with Ctrl-C or when the device ends the connection. What was read is shown as it comes, and stands
     in the fixture as expected: compare it with the device's display. Text that looks like a patient's
-    identifier is replaced, and at the end each is asked about.
+    identifier is replaced, and at the end each is asked about; what the driver reads as measured is not
+    touched. Where a replacement breaks what the device said, the exit code is 1.
     """
     driver = load(driver_id, folder=folder)
     conversation = Conversation.start(driver, settings, zone=zone)
@@ -77,8 +84,8 @@ def record(
         raise GatewayError(
             f"{port}: neither side said anything; check the cable, the driver and its settings"
         )
-    if file is not None:
-        _finish(file, driver, ask=not scrub and sys.stdin.isatty())
+    if file is not None and not _finish(file, driver, ask=not scrub and sys.stdin.isatty()):
+        context.exit(1)
 
 
 def _transport(
@@ -149,27 +156,63 @@ def _show(event: Event) -> None:
             pass
 
 
-def _finish(file: RecordingFile, driver: Driver, *, ask: bool) -> None:
-    """Ask about identifiers, and put in what the driver makes of the recording."""
-    replaced = list(file.scrubber.replacements)
-    keep = [text for text in replaced if ask and _kept(text)]
-    if len(replaced) > len(keep):
-        click.echo(f"{len(replaced) - len(keep)} texts that look like a patient's were replaced", err=True)
-    fixture = file.fixture(keep=keep)
+def _finish(file: RecordingFile, driver: Driver, *, ask: bool) -> bool:
+    """Take the patient out, and put in what the driver makes of the recording; whether nothing was lost."""
+    with waiting("looking for the patient in the recording"):
+        examined = examine(file.recorded(), driver, file.scrubber)
+    if examined.hidden and not (ask and _kept_hidden(examined.hidden)):
+        file.discard()
+        raise GatewayError(
+            f"{file.name}: not kept, for it cannot be taken out of the bytes who the patient is "
+            f"({len(examined.hidden)} fields); record an invented patient"
+        )
+    keep = [text for text in examined.edits if ask and _kept(text, breaks=text in examined.breaking)]
+    broken = [text for text in examined.breaking if text not in keep]
+    note = _BROKEN if broken else ""
+    fixture = _with_expectation(replace(examined.scrubbed(keep=keep), note=note), driver)
+    file.rewrite(fixture)
+    _report(examined, keep, broken)
+    exchanges, readings = len(fixture.exchanges), len(fixture.expectation.readings)
+    click.echo(
+        f"{fixture.name}: {exchanges} exchanges, {readings} readings to compare with the display", err=True
+    )
+    return not broken
+
+
+def _with_expectation(fixture: SessionFixture, driver: Driver) -> SessionFixture:
     outcome = replay(fixture, driver)
     expectation = Expectation(
         readings=tuple(stated_of(reading) for reading in outcome.readings),
         faults=tuple(ExpectedFault(fault.code, fault.offset) for fault in outcome.errors),
     )
-    file.rewrite(replace(fixture, expectation=expectation))
-    exchanges, readings = len(fixture.exchanges), len(outcome.readings)
-    click.echo(
-        f"{fixture.name}: {exchanges} exchanges, {readings} readings to compare with the display", err=True
-    )
+    return replace(fixture, expectation=expectation)
 
 
-def _kept(text: bytes) -> bool:
-    shown = text.decode("latin-1")
+def _report(examined: Examined, keep: Collection[bytes], broken: Sequence[bytes]) -> None:
+    replaced = len(examined.edits) - len(keep)
+    if replaced:
+        click.echo(f"{replaced} texts that look like a patient's were replaced", err=True)
+    if examined.measured:
+        left = len(examined.measured)
+        click.echo(f"{left} long numbers are left as they are: the driver reads the device in them", err=True)
+    if broken:
+        click.echo(
+            f"gateway: {examined.session.name}: {len(broken)} of the texts replaced are in frames that no "
+            "longer read as they did; record an invented patient instead",
+            err=True,
+        )
+
+
+def _kept(text: bytes, *, breaks: bool) -> bool:
+    but = " Frames around it break when it is replaced." if breaks else ""
+    return _confirmed(f"{text.decode('latin-1')!r} looks like a patient's identifier.{but} Keep it as it is?")
+
+
+def _kept_hidden(names: Sequence[str]) -> bool:
+    return _confirmed(f"Who the patient is cannot be taken out: {', '.join(names)}. Keep the recording?")
+
+
+def _confirmed(question: str) -> bool:
     with contextlib.suppress(click.Abort):
-        return click.confirm(f"{shown!r} looks like a patient's identifier. Keep it as it is?", err=True)
+        return click.confirm(question, err=True)
     return False

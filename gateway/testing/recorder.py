@@ -2,7 +2,7 @@
 
 The device is talked to through its driver, whose part of the conversation is recorded too. Bytes are written
 when a frame is complete, so that an identifier is seen before any part of it is on disk; whatever looks like
-one is written as its replacement.
+one is written as its replacement. At the end, when all of it can be judged, the whole is written anew.
 
 The time of an exchange is read when the driver is told of it or speaks, from one clock that never goes
 back. So a recording is in the order in which the driver saw things happen, and is replayed in it: what a
@@ -12,7 +12,7 @@ transport's thread read off the clock may be older than what was done in the mea
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -40,6 +40,9 @@ from gateway.transports import Connection, Received
 
 _MOST_HELD_BACK = 4096
 _REST_S = 0.1
+_UNFINISHED = (
+    "the recorder was killed: whatever could be a patient's identifier is replaced, perhaps measurements too"
+)
 
 
 class RecordingFile:
@@ -67,7 +70,7 @@ class RecordingFile:
             raise GatewayError(
                 f"{self._path}: cannot be written: {error.strerror}; choose another name"
             ) from error
-        self._write(session_text(self._head))
+        self._write(session_text(replace(self._head, note=_UNFINISHED)))
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -94,11 +97,14 @@ class RecordingFile:
         self._exchanges += self._held_back
         self._held_back.clear()
 
-    def fixture(self, *, keep: Collection[bytes] = ()) -> SessionFixture:
-        """What was recorded, with everything replaced but what is to be kept."""
-        replaced = {text: by for text, by in self.scrubber.replacements.items() if text not in keep}
-        exchanges = tuple(_scrubbed(self._exchanges, Scrubber(replacements=replaced)))
-        return replace(self._head, connections=(RecordedConnection(0.0, exchanges, self._closed_at),))
+    def recorded(self) -> SessionFixture:
+        """What was said, with nothing replaced."""
+        connection = RecordedConnection(0.0, tuple(self._exchanges), self._closed_at)
+        return replace(self._head, connections=(connection,))
+
+    @property
+    def name(self) -> str:
+        return str(self._path)
 
     @property
     def is_empty(self) -> bool:
@@ -276,4 +282,4 @@ class Recorder:
                 names = (device.serial, device.model, device.id)
                 self.file.scrubber.innocent.update(name.encode() for name in names if name)
             case Measured(reading) if reading.subject:
-                self.file.scrubber.replace(reading.subject.encode())
+                self.file.scrubber.replace(reading.subject.encode("latin-1", "replace"), known=True)

@@ -15,10 +15,12 @@ from pathlib import Path
 import pytest
 
 from gateway.cli import run_command
+from gateway.codecs.checksum import sum8
 from gateway.testing import Exchange, SessionFixture, load_fixture
 
 TESTING = Path(__file__).parents[1] / "testing"
 SESSIONS = TESTING / "sessions"
+FIXTURES = TESTING.parent / "fixtures"
 WEIGHED = """
 [session]
 driver = "exemplar-scale"
@@ -94,6 +96,46 @@ def test_a_recording_has_no_patient_in_it(scale: Path, tmp_path: Path, capsys: C
     assert "8834021" not in text
     assert "9912345" in text
     assert "1 texts that look like a patient's were replaced" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("driver", "session", "readings"), [("nibp-par", "measured", 1), ("tanita-serial", "comma", 5)]
+)
+def test_a_scrubbed_recording_still_reads_as_the_device_meant(
+    driver: str, session: str, readings: int, tmp_path: Path
+):
+    out, original = tmp_path / "out.toml", FIXTURES / driver / f"{session}.toml"
+    closing = tmp_path / "session.toml"
+    text = original.read_text(encoding="utf-8")
+    closing.write_text(_ended(text), encoding="utf-8")
+    with simulated(closing, "--tcp", "127.0.0.1:0", "--speed", "50") as port:
+        fixture = recorded(port, out, "--scrub", "--zone", "America/New_York", driver=driver)
+    assert len(fixture.expectation.readings) == readings
+    assert b"0000004711" not in b"".join(exchange.data for exchange in fixture.exchanges)
+
+
+def test_a_recording_that_scrubbing_breaks_is_told_and_marked(tmp_path: Path, capsys: Captured):
+    body = b'{0,16,~0,1,~1,1,~2,1,MO,"SC-330",ID,"7",Wk,77.7,'
+    session, out = tmp_path / "session.toml", tmp_path / "out.toml"
+    session.write_text(
+        '[session]\ndriver = "tanita-serial"\nstarted_at = 2026-03-02T09:10:00Z\norigin = "constructed"\n'
+        f'[[exchange]]\nat = 0.0\ndir = "<"\nhex = "{(b"%sCS,%02X" % (body, sum8(body))).hex()}0D0A"\n'
+        '[[exchange]]\nat = 0.1\nlink = "disconnected"\n',
+        encoding="utf-8",
+    )
+    with simulated(session, "--tcp", "127.0.0.1:0") as port:
+        arguments = ["record", "--driver", "tanita-serial", "--port", port, str(out), "--scrub"]
+        assert run_command(arguments) == 1
+    assert "1 of the texts replaced are in frames that no longer read as they did" in capsys.readouterr().err
+    fixture = load_fixture(out)
+    assert "these read otherwise now" in fixture.note
+    assert [fault.code for fault in fixture.expectation.faults] == ["checksum"]
+
+
+def _ended(session: str) -> str:
+    """A session whose device hangs up after its last exchange."""
+    before, mark, after = session.partition("[[expect")
+    return f'{before}[[exchange]]\nat = 1000.0\nlink = "disconnected"\n\n{mark}{after}'
 
 
 def test_a_serial_device_is_recorded_until_it_is_unplugged(tmp_path: Path, capsys: Captured):

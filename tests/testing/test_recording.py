@@ -17,6 +17,7 @@ from gateway.model import Device
 from gateway.testing import SessionFixture, load_fixture
 from gateway.testing.recorder import Recorder, RecordingFile
 from gateway.testing.scrub import Scrubber, suspects
+from gateway.testing.scrub_session import examine
 from gateway.testing.session_fixture import Connection
 from gateway.transports import Received
 from gateway.transports.stream import Stream
@@ -46,10 +47,18 @@ def after(seconds: float) -> datetime:
         (b"OL,+9999999E+19\r\n", []),
         (b"20260302 20260302091405", []),
         (b"20261302", [b"20261302"]),
+        (b"NA1000060130067086", []),
+        (b"P118076090;R068", []),
+        (b"+0000120", []),
+        (b"EXC=000800", []),
+        (b"MRN8834021", [b"8834021"]),
+        (b"\x023P|1|8834021||X7|DOE^JANE||19610417|F|||ELM ST 1\r", [b"8834021", b"X7", b"DOE", b"JANE"]),
+        (b"01380006310\r\n0133101Meier\r\n", [b"Meier"]),
     ],
 )
 def test_what_looks_like_a_patient_is_found(data: bytes, found: list[bytes]):
-    assert list(suspects(data)) == found
+    assert set(found) <= set(suspects(data))
+    assert found or not list(suspects(data))
 
 
 @settings(max_examples=50)
@@ -69,6 +78,25 @@ def test_a_replacement_keeps_simple_checksums():
     replacement = scrubber.replacements[b"8834021"]
     assert replacement != b"8834021"
     assert (sum(replacement), reduce(xor, replacement)) == (sum(b"8834021"), reduce(xor, b"8834021"))
+
+
+@given(st.text(st.sampled_from("0123456789"), min_size=6, max_size=20))
+def test_a_replacement_keeps_the_checksums_of_any_number_that_has_another_of_its_kind(text: str):
+    number = text.encode() + b"05"
+    scrubber = Scrubber()
+    scrubber.replace(number)
+    replacement = scrubber.replacements[number]
+    assert replacement != number
+    assert (sum(replacement), reduce(xor, replacement)) == (sum(number), reduce(xor, number))
+
+
+def test_a_recording_that_was_killed_says_so_itself(tmp_path: Path):
+    path = tmp_path / "out.toml"
+    with RecordingFile(path, HEAD) as file:
+        file.add("<", b"8834021", "", after(0))
+        file.write_out()
+        assert "the recorder was killed" in load_fixture(path).note
+    assert file.recorded().note == ""
 
 
 def test_the_same_text_is_replaced_the_same_way_everywhere():
@@ -114,7 +142,8 @@ def test_what_a_person_wants_to_keep_comes_back(tmp_path: Path):
     path = tmp_path / "out.toml"
     with RecordingFile(path, HEAD) as file:
         file.add("<", b"8834021 7712345", "", after(0))
-    file.rewrite(file.fixture(keep=[b"7712345"]))
+    driver = load("exemplar-scale", folder=Path(__file__).parent / "drivers")
+    file.rewrite(examine(file.recorded(), driver, file.scrubber).scrubbed(keep=[b"7712345"]))
     (exchange,) = load_fixture(path).exchanges
     assert exchange.data.endswith(b" 7712345")
     assert not exchange.data.startswith(b"8834021")
