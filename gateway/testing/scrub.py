@@ -13,7 +13,7 @@ from string import ascii_lowercase, ascii_uppercase, digits
 
 # Digits beside a letter or a sign are a field of a frame more often than anybody's number, and few that count
 # are flags.
-_NUMBER = re.compile(rb"(?:(?<![0-9A-Za-z.+-])|(?<=ID)|(?<=MRN))[0-9]{6,}(?![0-9A-Za-z.])")
+_NUMBER = re.compile(rb"(?:(?<![0-9A-Za-z.+-])|(?<=ID)|(?<=MRN))[0-9]{6,20}(?![0-9A-Za-z.])")
 _NAME = re.compile(rb"[A-Z][A-Za-z'-]+\^[A-Z][A-Za-z'^-]*")
 # The demographic lines of xDT files, and in a patient record of ASTM the fields with identifiers, names,
 # birth, address and telephone.
