@@ -41,6 +41,7 @@ from bumble.host import Host
 from bumble.keys import PairingKeys
 from bumble.link import LocalLink
 from bumble.ll import AdvertisingPdu, TerminateInd
+from bumble.pairing import PairingConfig, PairingDelegate
 from bumble.transport.common import PacketParser
 
 Property = Literal["read", "write", "write-without-response", "notify", "indicate"]
@@ -84,12 +85,25 @@ class PeripheralPlan:
     """A device as it shall be: its name, address and services.
 
     A `private` one is seen under addresses that change, and tells whom it pairs with which it really has.
+    One with a `passkey` on its label asks whoever can type for it.
     """
 
     name: str
     services: tuple[VirtualService, ...]
     address: str = "F0:F1:F2:F3:F4:F5"
     private: bool = False
+    passkey: int | None = None
+
+
+class _Label(PairingDelegate):
+    """Of a device that shows a passkey and has no keys."""
+
+    def __init__(self, passkey: int) -> None:
+        super().__init__(PairingDelegate.DISPLAY_OUTPUT_ONLY)
+        self._passkey = passkey
+
+    async def generate_passkey(self) -> int:
+        return self._passkey
 
 
 class _RoomController(Controller):
@@ -281,6 +295,9 @@ class VirtualPeripheral:
         self._refused: set[str] = set()
         self._device.add_services([self._service(service) for service in plan.services])
         self._device.advertising_data = _advertisement(plan)
+        if plan.passkey is not None:
+            label = _Label(plan.passkey)
+            self._device.pairing_config_factory = lambda _: PairingConfig(delegate=label)
         self._device.on(Device.EVENT_CONNECTION, self._connected)
 
     async def power_on(self) -> None:

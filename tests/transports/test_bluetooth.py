@@ -3,10 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 import pytest
 from bleak import BleakScanner
 from bleak.backends.scanner import AdvertisementDataCallback
+from bumble.pairing import PairingConfig, PairingDelegate
 
 from gateway.drivers import BleLink
 from gateway.errors import RefusedError, StoreError, TransportError
@@ -43,6 +45,7 @@ CUFF = PeripheralPlan(
         ),
     ),
 )
+PASSKEY = 52_731
 LOCKED = PeripheralPlan(
     name="LOCKED-01",
     services=(
@@ -305,6 +308,43 @@ def test_a_bond_holds_over_the_next_connection() -> None:
                 await connection.close()
                 await locked.disconnected()
             assert locked.pairings == 1
+
+    asyncio.run(run())
+
+
+class Typist(PairingDelegate):
+    """The person who pairs with the system's tool, and types what stands on the label."""
+
+    def __init__(self) -> None:
+        super().__init__(PairingDelegate.KEYBOARD_INPUT_ONLY)
+        self.asked = 0
+
+    async def get_number(self) -> int:
+        self.asked += 1
+        return PASSKEY
+
+
+def test_a_device_that_a_person_paired_by_its_passkey_serves_every_connection_of_the_gateway() -> None:
+    async def run() -> None:
+        async with room_with(replace(LOCKED, passkey=PASSKEY)) as (room, locked):
+            radio = HciRadio(room.name)
+            await radio.power_on(lambda: None)
+            person = Typist()
+            radio.device.pairing_config_factory = lambda _: PairingConfig(delegate=person)
+            by_hand = await radio.device.connect(locked.address)
+            await by_hand.pair()
+            await by_hand.disconnect()
+            radio.device.pairing_config_factory = lambda _: PairingConfig()
+            waiting = BleTransport(
+                "ble://LOCKED-01", "LOCKED-01", LINK, BluetoothAdapter(radio), hold_off_s=0.0
+            )
+            for _ in range(2):
+                connection = await waiting.open()
+                await connection.read("2A08")
+                assert (await received(connection)).data == b"clock"
+                await connection.close()
+                await locked.disconnected()
+            assert (person.asked, locked.pairings) == (1, 1)
 
     asyncio.run(run())
 
