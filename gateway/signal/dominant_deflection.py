@@ -10,16 +10,13 @@ _BASELINE_HALF_S = 0.12
 _BASELINE_HALF_SAMPLES = 14
 _CLEARLY_LARGER = 1.25
 
-# Of the range around a QRS; what drifts more is a wave or an electrode that moved, and is left alone.
-_MOST_DRIFT = 0.3
-
 # The top of a wave, and by how many standard deviations of the noise its samples may differ.
 _TOP_HALF_S = 0.012
 _TOP_NOISE = 3.0
 # From the median of fourth differences of white noise to its standard deviation.
 _DEVIATION_BY_DIFFERENCES = 1 / (0.6745 * 70**0.5)
 # Below, the top of a QRS is a sample or two, and its curvature would be taken for noise.
-_LEAST_RATE_WITH_A_TOP_HZ = 400.0
+_LEAST_RATE_WITH_A_TOP_HZ = 900.0
 
 
 class Deflections(NamedTuple):
@@ -44,7 +41,7 @@ def dominant_deflections(
     near: NDArray[np.int64],
     upward_before: bool | None = None,
 ) -> Deflections:
-    """The sample farthest from the baseline, which runs with the drift through the median around each QRS.
+    """The sample farthest from the baseline, which is the median around each QRS.
 
     Where both directions are about as large, that of the beat before is kept, for an R-peak that hops
     between R and S would make a regular rhythm look irregular. At high rates noise alone decides which of the
@@ -60,12 +57,8 @@ def dominant_deflections(
         Direction of the beat before the first, if there was one.
     """
     half, wide = (round(seconds * sample_rate_hz) for seconds in (_QRS_HALF_S, _BASELINE_HALF_S))
-    step = max(1, wide // _BASELINE_HALF_SAMPLES)
     first, qrs = _windows(ekg_mv, near, half, 1)
-    first_around, around = _windows(ekg_mv, near, wide, step)
-    drift = _drift(around)[:, np.newaxis] / step
-    qrs -= drift * np.arange(qrs.shape[1])
-    around -= drift * (step * np.arange(around.shape[1]) - (first - first_around)[:, np.newaxis])
+    _, around = _windows(ekg_mv, near, wide, max(1, wide // _BASELINE_HALF_SAMPLES))
     middle = around.shape[1] // 2
     baseline = np.partition(around, middle, axis=1)[:, middle]
     each = np.arange(len(near))
@@ -82,19 +75,6 @@ def dominant_deflections(
         rising = np.where(upward, 1.0, -1.0)[:, np.newaxis] * qrs
         peaks = _middle_of_top(rising, peaks, round(_TOP_HALF_S * sample_rate_hz))
     return Deflections(first + peaks, up + down, upward)
-
-
-def _drift(around: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the first sixth of each row to the last, by the median of either, a column."""
-    columns = around.shape[1]
-    sixth = max(1, columns // 6)
-    before, after = (
-        np.partition(flank, sixth // 2, axis=1)[:, sixth // 2]
-        for flank in (around[:, :sixth], around[:, -sixth:])
-    )
-    drift = (after - before) / max(1, columns - sixth)
-    range_mv = around.max(axis=1) - around.min(axis=1)
-    return np.where(np.abs(drift) * columns <= _MOST_DRIFT * range_mv, drift, 0.0)
 
 
 def _middle_of_top(qrs: NDArray[np.float64], peaks: NDArray[np.int64], half: int) -> NDArray[np.int64]:
