@@ -1,126 +1,120 @@
-"""Judge a wave network on records that it was not trained on.
+"""Judge wave networks on records that they were not trained on.
 
-    python -m benchmarks.delineation.judge FOLD:WEIGHTS.npz ...
+    python -m benchmarks.delineation.judge FOLD:WEIGHTS.npz[,WEIGHTS.npz...] ...
 
-For each pair the records of that fold (see `benchmarks.delineation.ludb`) are delineated with those
-weights, lead by lead, and the marks compared with the cardiologists': F1 with a tolerance of 150 ms on
-the peak, mean and standard deviation of the errors of onset and offset.
+For each fold (see `benchmarks.delineation.ludb`) its records are delineated by the nets of those files
+together, and compared with the cardiologists' marks by the rules of `benchmarks.delineation.scoring`, lead by
+lead and all leads together. Last, how many beats are given a P wave while the atria fibrillate and while they
+do not, in the record of the MIT-BIH Arrhythmia Database that the fold leaves out. Without a pair, the
+package's own nets are judged on the records that trained them: an upper bound.
 """
 
 import argparse
-from importlib import import_module
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from benchmarks.delineation.ludb import LEADS, data_folder, folds, read_record, record_names
-from gateway.signal import Delineation, delineate, detect_r_peaks
-from gateway.signal.wave_network import Weights, trained_weights
-
-wfdb: Any = import_module("wfdb")
-
-_TOLERANCE_S = 0.15
-_WAVES = {"p": "p", "qrs": "N", "t": "t"}
-
-Marks = NDArray[np.int64]
-
-
-def annotated(record: Path, lead: str) -> dict[str, Marks]:
-    """(waves, 3) onset, peak, offset of each wave; -1 for an end that is not marked."""
-    marks = wfdb.rdann(str(record), lead)
-    symbols, samples = ["", *marks.symbol, ""], [-1, *marks.sample, -1]
-    rows: dict[str, list[tuple[int, int, int]]] = {wave: [] for wave in _WAVES}
-    for wave, symbol in _WAVES.items():
-        for i in (i for i, each in enumerate(symbols) if each == symbol):
-            onset = samples[i - 1] if symbols[i - 1] == "(" else -1
-            offset = samples[i + 1] if symbols[i + 1] == ")" else -1
-            rows[wave].append((onset, samples[i], offset))
-    return {wave: np.array(each, dtype=np.int64).reshape(-1, 3) for wave, each in rows.items()}
+from benchmarks.delineation.ludb import (
+    FIBRILLATING,
+    FIBRILLATION,
+    LEADS,
+    SINUS,
+    data_folder,
+    folds,
+    read_record,
+    record_names,
+    rhythm_pieces,
+)
+from benchmarks.delineation.scoring import (
+    INTERVALS,
+    WAVES,
+    Tally,
+    annotated,
+    found,
+    interval_errors_ms,
+    reference_of_all,
+)
+from gateway.signal import delineate, detect_r_peaks
+from gateway.signal.wave_network import NETWORK_RATE_HZ, Weights, read_weights, trained_weights
 
 
-def found(waves: Delineation, wave: str) -> Marks:
-    rows = np.stack([getattr(waves, f"{wave}_{point}") for point in ("onset", "peak", "offset")], axis=1)
-    return rows[rows[:, 1] >= 0]
-
-
-def pairs(reference: Marks, ours: Marks, tolerance: float) -> list[tuple[int, int]]:
-    """Rows whose peaks belong together, nearest first, one to one."""
-    distance = np.abs(reference[:, None, 1] - ours[None, :, 1])
-    joined: dict[int, int] = {}
-    for flat in np.argsort(distance, axis=None, kind="stable"):
-        r, o = divmod(int(flat), distance.shape[1])
-        if distance[r, o] > tolerance:
-            break
-        if r not in joined and o not in joined.values():
-            joined[r] = o
-    return list(joined.items())
-
-
-class Tally:
-    """Waves found, invented and missed, and the errors of their ends."""
+class Judgement:
+    """What was found over the records judged so far."""
 
     def __init__(self) -> None:
-        self.counts = np.zeros(3, dtype=np.int64)
-        self.errors_ms: list[tuple[float, float]] = []
+        self.tallies = {wave: Tally() for wave in WAVES}
+        self.intervals: dict[str, list[float | None]] = {name: [] for name in INTERVALS}
 
-    def add(self, reference: Marks, ours: Marks, judged: tuple[int, int], rate_hz: float) -> None:
-        joined = pairs(reference, ours, _TOLERANCE_S * rate_hz)
-        invented = np.delete(ours, [o for _, o in joined], axis=0)[:, 1]
-        inside = int(np.count_nonzero((invented >= judged[0]) & (invented <= judged[1])))
-        self.counts += len(joined), inside, len(reference) - len(joined)
-        for r, o in joined:
-            if min(reference[r]) >= 0:
-                error = (ours[o] - reference[r]) * 1000 / rate_hz
-                self.errors_ms.append((float(error[0]), float(error[2])))
-
-    def __str__(self) -> str:
-        hits, invented, missed = (int(count) for count in self.counts)
-        f1 = 2 * hits / max(2 * hits + invented + missed, 1)
-        errors = np.array(self.errors_ms)
-        (onset, offset), (onset_sd, offset_sd) = errors.mean(axis=0), errors.std(axis=0)
-        ends = f"onset {onset:+.1f} ± {onset_sd:.1f} ms   offset {offset:+.1f} ± {offset_sd:.1f} ms"
-        return f"F1 {f1:.2%}   {ends}"
-
-
-def judge(names: list[str], weights: Weights, tallies: dict[str, Tally]) -> None:
-    for name in names:
+    def add(self, name: str, weights: Weights) -> None:
         ekg, rate_hz = read_record(data_folder(), name)
-        for lead, samples in zip(LEADS, ekg, strict=True):
-            reference = annotated(data_folder() / "ludb" / name, lead)
+        by_lead = [annotated(data_folder() / "ludb" / name, lead) for lead in LEADS]
+        for reference, samples in zip(by_lead, ekg, strict=True):
             marks = np.concatenate([rows[:, 1] for rows in reference.values()])
             if not len(marks):
                 continue
             waves = delineate(samples, rate_hz, detect_r_peaks(samples, rate_hz), weights)
-            for wave, tally in tallies.items():
-                tally.add(reference[wave], found(waves, wave), (int(marks.min()), int(marks.max())), rate_hz)
+            judged = int(marks.min()), int(marks.max())
+            for wave, tally in self.tallies.items():
+                tally.add(reference[wave], found(waves, wave), judged, rate_hz)
+        together = delineate(ekg, rate_hz, detect_r_peaks(ekg[1], rate_hz), weights)
+        ours = {wave: found(together, wave) for wave in WAVES}
+        for interval, error in interval_errors_ms(reference_of_all(by_lead, rate_hz), ours, rate_hz):
+            self.intervals[interval].append(error)
+
+    def show(self) -> None:
+        for wave, tally in self.tallies.items():
+            print(f"{wave:>4}   {tally}")
+        print("All leads together:")
+        for name, errors in self.intervals.items():
+            known = np.array([error for error in errors if error is not None])
+            spread = f"{known.mean():+.1f} ± {known.std():.1f} ms"
+            print(f"{name:>4}   {spread}   {len(known)} beats, {len(errors) - len(known)} missed")
 
 
-def judge_shipped() -> None:
-    """The package's own network on all records, most of which trained it."""
-    tallies = {wave: Tally() for wave in _WAVES}
-    judge(record_names(data_folder()), trained_weights(), tallies)
-    show(tallies)
+def _share_with_p(name: str, rhythm: str, weights: Weights) -> str:
+    beats = with_p = 0
+    for piece in rhythm_pieces(data_folder(), name, rhythm):
+        lead = piece[0]
+        r_peaks = np.rint(lead.r_peaks).astype(np.int64)
+        waves = delineate(lead.ekg, NETWORK_RATE_HZ, r_peaks, weights)
+        beats, with_p = beats + len(r_peaks), with_p + int(np.count_nonzero(waves.p_peak >= 0))
+    return f"{with_p} of {beats} beats" if beats else "no beat"
 
 
-def show(tallies: dict[str, Tally]) -> None:
-    for wave, tally in tallies.items():
-        print(f"{wave:>4} {tally}")
+def _together(files: list[Path]) -> Weights:
+    nets = []
+    for each in files:
+        with each.open("rb") as file:
+            nets.append(read_weights(file))
+    return {name: np.concatenate([net[name] for net in nets]) for name in nets[0]}
+
+
+def _folded(pairs: Sequence[str]) -> dict[int, Weights]:
+    folded: dict[int, Weights] = {}
+    for pair in pairs:
+        fold, _, files = pair.partition(":")
+        folded[int(fold)] = _together([Path(file) for file in files.split(",")])
+    return folded
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("pairs", nargs="+", metavar="FOLD:WEIGHTS")
-    tallies = {wave: Tally() for wave in _WAVES}
-    parts = folds(record_names(data_folder()))
-    for pair in parser.parse_args().pairs:
-        fold, _, file = pair.partition(":")
-        with np.load(file) as kept:
-            judge(parts[int(fold)], {name: kept[name].astype(np.float32) for name in kept.files}, tallies)
-    show(tallies)
+    parser.add_argument("pairs", nargs="*", metavar="FOLD:WEIGHTS")
+    folded = _folded(parser.parse_args().pairs)
+    judgement, names = Judgement(), record_names(data_folder())
+    for name in () if folded else names:
+        judgement.add(name, trained_weights())
+    for fold, weights in folded.items():
+        for name in folds(names)[fold]:
+            judgement.add(name, weights)
+    judgement.show()
+    for fold, weights in folded.items():
+        name = FIBRILLATING[fold]
+        trembling, sinus = (_share_with_p(name, rhythm, weights) for rhythm in (FIBRILLATION, SINUS))
+        print(f"{name}: P wave given in fibrillation to {trembling}, in sinus rhythm to {sinus}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The Lobachevsky University database as the delineation's training and its judgement read it."""
+"""The records that the delineation learns from and is judged on, as training and judgement read them."""
 
 import os
 from dataclasses import dataclass
@@ -17,20 +17,40 @@ wfdb: Any = import_module("wfdb")
 
 LEADS = ("i", "ii", "iii", "avr", "avl", "avf", "v1", "v2", "v3", "v4", "v5", "v6")
 FOLDS = 4
+# Of the MIT-BIH Arrhythmia Database; the one of the fold is left out with it.
+FIBRILLATING = ("201", "203", "219", "221")
+FIBRILLATION, SINUS = "(AFIB", "(N"
 
 _CLASS_OF_SYMBOL = {"p": P, "N": QRS, "t": T}
 _DOUBT = 50  # samples on each side of a wave whose end is not marked
+_PIECE_S = 12
+_BEATS = "NLRVAaJSFfj"
+# Where the noise stress test adds its noise: every other two minutes.
+_NOISY_FROM_S, _NOISY_S = range(300, 1740, 240), 120
 
 Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Lead:
-    """One lead at the network's rate, filtered, with the class of each sample where it was judged."""
+    """One lead at the network's rate, filtered, with what is known of its waves.
+
+    Parameters
+    ----------
+    ekg : (n,) array
+    waves : (waves, 3) array
+        Class, onset and offset of each, in time order.
+    judged : (n,) bool array
+        Where the cardiologist said which wave it is, if any.
+    without_p : (n,) bool array
+        Where the atria fibrillate: not judged, but no P wave.
+    r_peaks, r_peaks_of_ii : (beats,) arrays
+    """
 
     ekg: Array
-    wave: NDArray[np.int8]
+    waves: Array
     judged: NDArray[np.bool_]
+    without_p: NDArray[np.bool_]
     r_peaks: Array
     r_peaks_of_ii: Array
 
@@ -56,14 +76,12 @@ def read_record(folder: Path, name: str) -> tuple[Array, float]:
     return np.ascontiguousarray(record.p_signal[:, at].T), float(record.fs)
 
 
-def _waves(
-    folder: Path, name: str, lead: str, n: int, step: float
-) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-    """Class of each sample, and where the annotator judged: from the first mark of the lead to the last."""
+def _waves(folder: Path, name: str, lead: str, n: int, step: float) -> tuple[Array, NDArray[np.bool_]]:
+    """The marked waves, and where the annotator judged: from the first mark of the lead to the last."""
     marks = wfdb.rdann(str(folder / "ludb" / name), lead)
-    wave, judged = np.zeros(n, dtype=np.int8), np.zeros(n, dtype=bool)
+    rows, judged = [], np.zeros(n, dtype=bool)
     if not len(marks.sample):
-        return wave, judged
+        return np.empty((0, 3)), judged
     judged[int(marks.sample[0] / step) : int(marks.sample[-1] / step) + 1] = True
     symbols = ["", *marks.symbol, ""]
     for i, symbol in enumerate(marks.symbol):
@@ -71,33 +89,70 @@ def _waves(
             continue
         peak = int(marks.sample[i] / step)
         if symbols[i] == "(" and symbols[i + 2] == ")":
-            onset, offset = marks.sample[i - 1] / step, marks.sample[i + 1] / step
-            wave[int(np.ceil(onset)) : int(offset) + 1] = _CLASS_OF_SYMBOL[symbol]
+            rows.append((_CLASS_OF_SYMBOL[symbol], marks.sample[i - 1] / step, marks.sample[i + 1] / step))
         else:
             judged[max(peak - _DOUBT, 0) : peak + _DOUBT] = False
-    return wave, judged
+    return np.array(rows, dtype=np.float64).reshape(-1, 3), judged
+
+
+def _at_network_rate(ekg: Array, rate_hz: float) -> Array:
+    step = rate_hz / NETWORK_RATE_HZ
+    smooth = CubicSpline(np.arange(ekg.shape[-1]) / step, filter_ekg(ekg, rate_hz, mains_hz=None), axis=-1)
+    return np.asarray(smooth(np.arange(int((ekg.shape[-1] - 1) / step) + 1)))
 
 
 def leads_of(folder: Path, name: str) -> list[Lead]:
-    """The twelve leads of a record, for training."""
+    """The leads of a record that were judged, for training."""
     ekg, rate_hz = read_record(folder, name)
     step = rate_hz / NETWORK_RATE_HZ
-    smooth = CubicSpline(np.arange(ekg.shape[1]) / step, filter_ekg(ekg, rate_hz, mains_hz=None), axis=1)
-    resampled = np.asarray(smooth(np.arange(int((ekg.shape[1] - 1) / step) + 1)))
+    resampled = _at_network_rate(ekg, rate_hz)
+    nowhere = np.zeros(resampled.shape[1], dtype=bool)
     r_peaks = [detect_r_peaks(lead, rate_hz) / step for lead in ekg]
-    return [
-        Lead(samples, *_waves(folder, name, lead, len(samples), step), own, r_peaks[1])
+    leads = [
+        Lead(samples, *_waves(folder, name, lead, len(samples), step), nowhere, own, r_peaks[1])
         for lead, samples, own in zip(LEADS, resampled, r_peaks, strict=True)
     ]
+    return [lead for lead in leads if lead.judged.any()]
+
+
+def rhythm_pieces(folder: Path, name: str, rhythm: str) -> list[list[Lead]]:
+    """Twelve-second pieces of a record of the MIT-BIH Arrhythmia Database in one rhythm, two leads each.
+
+    Nothing is known of their waves, but that there is no P wave while the atria fibrillate.
+    """
+    record = wfdb.rdrecord(str(folder / "mitdb" / name))
+    marks = wfdb.rdann(str(folder / "mitdb" / name), "atr")
+    step = record.fs / NETWORK_RATE_HZ
+    leads = _at_network_rate(np.ascontiguousarray(record.p_signal.T), float(record.fs))
+    is_beat = np.isin(marks.symbol, list(_BEATS))
+    beats, size = marks.sample[is_beat] / step, int(_PIECE_S * NETWORK_RATE_HZ)
+    changes = [(at, text.strip("\0")) for at, text in zip(marks.sample, marks.aux_note, strict=True) if text]
+    ends = [*(at for at, _ in changes[1:]), record.sig_len]
+    unknown, without_p = np.zeros(size, dtype=bool), np.full(size, rhythm == FIBRILLATION)
+    pieces = []
+    for (start, text), end in zip(changes, ends, strict=True):
+        starts = range(int(start / step), int(end / step) - size, size) if text == rhythm else ()
+        for at in starts:
+            r_peaks = beats[(beats >= at) & (beats < at + size - 1)] - at
+            stretch = slice(at, at + size)
+            pieces.append(
+                [
+                    Lead(lead[stretch], np.empty((0, 3)), unknown, without_p, r_peaks, r_peaks)
+                    for lead in leads
+                ]
+            )
+    return pieces
 
 
 def noise_of(folder: Path) -> list[Array]:
-    """Baseline wander and muscle noise of the noise stress test, at the network's rate."""
-    found = []
-    for name in ("bw", "ma"):
-        record = wfdb.rdrecord(str(folder / "nstdb" / name))
-        ekg = filter_ekg(record.p_signal.T, record.fs, mains_hz=None)
-        seconds = np.arange(ekg.shape[1]) / record.fs
-        at = np.arange(0, seconds[-1], 1 / NETWORK_RATE_HZ)
-        found += [np.interp(at, seconds, lead) for lead in ekg]
-    return found
+    """Baseline wander, muscle and electrode noise of the noise stress test, at the network's rate."""
+
+    def read(name: str) -> Any:
+        return wfdb.rdrecord(str(folder / name))
+
+    with_electrode_noise, without = read("nstdb/118e00"), read("mitdb/118")
+    rate_hz = float(without.fs)
+    noise = with_electrode_noise.p_signal - without.p_signal
+    stretches = [noise[round(start * rate_hz) :][: round(_NOISY_S * rate_hz)] for start in _NOISY_FROM_S]
+    recorded = [read("nstdb/bw").p_signal.T, read("nstdb/ma").p_signal.T, np.concatenate(stretches).T]
+    return [lead for each in recorded for lead in _at_network_rate(np.ascontiguousarray(each), rate_hz)]

@@ -28,8 +28,8 @@ class _Wave:
 
 
 _INDEPENDENT_LEADS = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+_P_WAVE = _Wave(-0.160, 0.022, (0.08, 0.14, 0.06, 0.07, 0.08, 0.08, 0.08, 0.07))
 _WAVES = (
-    _Wave(-0.160, 0.022, (0.08, 0.14, 0.06, 0.07, 0.08, 0.08, 0.08, 0.07)),  # P
     _Wave(-0.026, 0.008, (-0.06, -0.08, 0.02, 0.00, -0.02, -0.08, -0.10, -0.09)),  # Q
     _Wave(0.000, 0.011, (0.70, 1.10, 0.25, 0.50, 0.90, 1.50, 1.40, 1.10)),  # R
     _Wave(0.028, 0.010, (-0.12, -0.16, -0.90, -1.20, -0.80, -0.45, -0.20, -0.08)),  # S
@@ -38,12 +38,19 @@ _WAVES = (
 
 
 def synthetic_recording(
-    *, heart_rate_bpm: float = 75.0, duration_s: float = 10.0, sample_rate_hz: float = 250.0
+    *,
+    heart_rate_bpm: float = 75.0,
+    duration_s: float = 10.0,
+    sample_rate_hz: float = 250.0,
+    p_waves: bool = True,
 ) -> EkgRecording:
-    """A recording in sinus rhythm with a little noise and baseline wander, the same at every call."""
+    """A recording in sinus rhythm with a little noise and baseline wander, the same at every call.
+
+    Without P waves the rhythm is a junctional one, as regular.
+    """
     at_s = np.arange(round(duration_s * sample_rate_hz)) / sample_rate_hz
     random = np.random.default_rng(_SEED)
-    independent = _beats(at_s, 60.0 / heart_rate_bpm)
+    independent = _beats(at_s, 60.0 / heart_rate_bpm, (_P_WAVE, *_WAVES) if p_waves else _WAVES)
     independent += _WANDER_MV * np.sin(2 * np.pi * 0.23 * at_s)
     independent += random.normal(0.0, _NOISE_MV, independent.shape)
     return EkgRecording(
@@ -56,11 +63,11 @@ def synthetic_recording(
     )
 
 
-def _beats(at_s: NDArray[np.float64], rr_s: float) -> NDArray[np.float64]:
+def _beats(at_s: NDArray[np.float64], rr_s: float, waves: tuple[_Wave, ...]) -> NDArray[np.float64]:
     r_peaks_s = np.arange(0.6 * rr_s, at_s[-1] + rr_s, rr_s)
     from_r_s = at_s[None, :] - r_peaks_s[:, None]
     signal = np.zeros((len(_INDEPENDENT_LEADS), at_s.size))
-    for wave in _WAVES:
+    for wave in waves:
         shape = np.exp(-0.5 * ((from_r_s - wave.centre_s) / wave.width_s) ** 2).sum(axis=0)
         signal += np.array(wave.mv)[:, None] * shape
     return signal

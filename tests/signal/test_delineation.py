@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from wfdb.io.annotation import rdann
 from wfdb.io.record import rdrecord
 
 from gateway.signal import Delineation, delineate
+from gateway.testing.synthetic_ekg import synthetic_recording
 
 Heart = Callable[..., NDArray[np.float64]]
 RATE_HZ = 500.0
@@ -45,7 +48,7 @@ def test_an_offset_moves_no_mark(heart: Heart) -> None:
     assert np.abs(marks(heart() + 5.0) - marks(heart())).max() <= 1
 
 
-@pytest.mark.parametrize("rate_hz", [250.0, 360.0, 1000.0])
+@pytest.mark.parametrize("rate_hz", [100.0, 250.0, 360.0, 1000.0, 2000.0])
 def test_another_sampling_rate_moves_no_mark(heart: Heart, rate_hz: float) -> None:
     moved_ms = marks(heart(rate_hz), rate_hz) * 1000 / rate_hz - marks(heart()) * 2
     assert np.abs(moved_ms).max() <= 10
@@ -99,11 +102,90 @@ def test_marks_are_those_of_cardiologists(gateway_data: Path, lead: str, record:
         assert np.median(off) * 2 <= limit_ms
 
 
-@pytest.mark.xfail(reason="P waves are invented in a regular rhythm that has none; none of them is sent")
-def test_without_p_waves_none_is_found():
-    rate, beats = 500.0, np.arange(300, 4900, 400)
-    from_r = (np.arange(5000)[None, :] - beats[:, None]) / rate
-    waves = ((-0.026, 0.008, -0.08), (0.0, 0.011, 1.1), (0.028, 0.010, -0.16), (0.27, 0.045, 0.3))
-    ekg = sum(mv * np.exp(-0.5 * ((from_r - at) / width) ** 2).sum(axis=0) for at, width, mv in waves)
-    noise = np.random.default_rng(1).normal(0, 0.006, 5000)
-    assert (delineate(ekg + noise, rate, beats).p_peak < 0).all()
+@pytest.mark.parametrize("rr_ms", [600, 800, 1100, 1400])
+@pytest.mark.parametrize("gain", [1.0, -1.0])
+def test_in_a_regular_rhythm_without_p_waves_none_is_found(heart: Heart, rr_ms: int, gain: float) -> None:
+    r_peaks = np.arange(250, 5000, rr_ms // 2)
+    assert (delineate(gain * heart(rr_ms=rr_ms, p_mv=0.0), RATE_HZ, r_peaks).p_peak < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("rr_ms", "p_mv"), [(600, 0.15), (600, -0.08), (800, 0.05), (800, -0.08), (1100, 0.05), (1400, 0.15)]
+)
+def test_where_each_beat_has_a_p_wave_each_is_found(heart: Heart, rr_ms: int, p_mv: float) -> None:
+    r_peaks = np.arange(250, 5000, rr_ms // 2)
+    waves = delineate(heart(rr_ms=rr_ms, p_mv=p_mv), RATE_HZ, r_peaks)
+    assert (waves.p_peak[1:-1] >= 0).all()
+
+
+@pytest.mark.parametrize("noise_mv", [0.002, 0.01, 0.03, 0.06])
+def test_twelve_leads_together_find_no_p_wave_where_there_is_none(heart: Heart, noise_mv: float) -> None:
+    noise = np.random.default_rng(11).normal(0, noise_mv, (12, 5000))
+    gains = np.array([0.6, 1.0, 0.5, -0.8, 0.2, 0.7, -0.4, -0.7, 0.5, 1.1, 1.0, 0.8])
+    assert (delineate(gains[:, None] * heart(p_mv=0.0) + noise, RATE_HZ, R_PEAKS).p_peak < 0).all()
+
+
+def test_what_trembles_between_irregular_beats_is_no_p_wave() -> None:
+    at_s, random = np.arange(5000) / RATE_HZ, np.random.default_rng(4)
+    r_s = np.cumsum(random.uniform(0.45, 1.1, 14))
+    r_peaks = np.rint(r_s[r_s < 9.5] * RATE_HZ).astype(np.int64)
+    from_r = at_s[None, :] - r_peaks[:, None] / RATE_HZ
+    waves = ((-0.026, 0.008, -0.08), (0.0, 0.011, 1.1), (0.028, 0.010, -0.16), (0.25, 0.045, 0.25))
+    beats = sum(mv * np.exp(-0.5 * ((from_r - at) / width) ** 2).sum(axis=0) for at, width, mv in waves)
+    trembling = 0.05 * np.sin(2 * np.pi * np.cumsum(6 + 0.8 * np.sin(at_s)) / RATE_HZ)
+    noise = random.normal(0, 0.005, 5000)
+    assert (delineate(beats + trembling + noise, RATE_HZ, r_peaks).p_peak < 0).all()
+
+
+@pytest.mark.parametrize(
+    ("record", "start_s", "least", "most"),
+    [("100", 60, 0.97, 1.0), ("103", 300, 0.97, 1.0), ("203", 300, 0.0, 0.02), ("221", 900, 0.0, 0.02)],
+)
+def test_p_waves_are_given_to_sinus_rhythm_and_not_to_fibrillation(
+    gateway_data: Path, record: str, start_s: int, least: float, most: float
+) -> None:
+    path, first = str(gateway_data / "ekg" / "mitdb" / record), start_s * 360
+    last = first + 60 * 360
+    ekg = rdrecord(path, sampfrom=first, sampto=last, channels=[0]).p_signal[:, 0]  # type: ignore[no-untyped-call]  # wfdb has no types
+    noted = rdann(path, "atr", sampfrom=first, sampto=last)  # type: ignore[no-untyped-call]  # wfdb has no types
+    r_peaks = noted.sample[np.isin(noted.symbol, ["N", "A", "V"])] - first
+    share = float(np.mean(delineate(ekg, 360.0, r_peaks).p_peak >= 0))
+    assert least <= share <= most
+
+
+def test_the_order_of_the_leads_moves_no_mark(heart: Heart) -> None:
+    leads = np.stack([heart(), 0.5 * heart(p_mv=0.1), -0.7 * heart(), np.roll(heart(), 3), 1.2 * heart()])
+    one, other = (np.stack(astuple(delineate(each, RATE_HZ, R_PEAKS))) for each in (leads, leads[::-1]))
+    assert np.abs(one - other).max() <= 1
+
+
+def test_a_lead_that_is_off_moves_no_mark(heart: Heart) -> None:
+    leads = np.stack([heart(), 0.5 * heart(), -0.7 * heart(), 0.8 * heart(), 1.2 * heart()])
+    with_off = np.vstack([leads, np.zeros(5000), np.full(5000, np.nan)])
+    one, other = (np.stack(astuple(delineate(each, RATE_HZ, R_PEAKS))) for each in (leads, with_off))
+    assert np.abs(one - other).max() <= 1
+
+
+def test_a_gap_takes_the_waves_in_it_and_leaves_the_others(heart: Heart) -> None:
+    ekg, whole = heart(), np.stack(astuple(delineate(heart(), RATE_HZ, R_PEAKS)))
+    ekg[2200:3000] = np.nan
+    clear = (R_PEAKS < 2000) | (R_PEAKS > 3200)
+    rest = np.stack(astuple(delineate(ekg, RATE_HZ, R_PEAKS[clear])))
+    assert np.abs(rest - whole[:, clear])[:, 1:-1].max() <= 5
+
+
+@given(
+    gain=st.floats(0.1, 10.0),
+    sign=st.sampled_from([-1, 1]),
+    offset=st.floats(-5, 5),
+    shift=st.integers(0, 200),
+)
+@settings(max_examples=20, deadline=None)
+def test_gain_polarity_offset_and_time_shift_move_no_mark(
+    gain: float, sign: int, offset: float, shift: int
+) -> None:
+    ekg = synthetic_recording(sample_rate_hz=RATE_HZ).samples_mv[1]
+    r_peaks = np.arange(240, 5000, 400)
+    changed = delineate(sign * gain * ekg[shift:] + offset, RATE_HZ, r_peaks[1:] - shift)
+    moved = np.stack(astuple(changed)) + shift - np.stack(astuple(delineate(ekg, RATE_HZ, r_peaks)))[:, 1:]
+    assert np.abs(moved)[:, 1:-1].max() <= 4

@@ -47,6 +47,12 @@ def test_what_cannot_be_measured_is_none_with_its_reason():
     assert {"heart_rate_bpm", "intervals_ms.qt"} <= set(measured.unmeasured)
 
 
+def test_without_p_waves_what_rests_on_them_is_none_with_its_reason():
+    measured = measure_ekg(synthetic_recording(p_waves=False).samples_mv, 250.0, LEADS)
+    assert (measured.intervals_ms.p, measured.intervals_ms.pr, measured.axes_deg.p) == (None, None, None)
+    assert measured.unmeasured["intervals_ms.pr"].startswith("P wave found in 0 of")
+
+
 @pytest.mark.parametrize("gain", [0.1, 10.0])
 def test_a_tenth_to_ten_times_the_amplitude_is_the_same_ekg(gain: float):
     assert detect_r_peaks(gain * LEAD_II, RATE).tolist() == detect_r_peaks(LEAD_II, RATE).tolist()
