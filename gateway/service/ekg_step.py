@@ -7,10 +7,6 @@ from operator import attrgetter
 
 from gateway.model import EkgRecording, Observation, Reading
 
-# The delineator gives a P wave to rhythms that have none, and a PR interval that was never there must not be
-# filed. A machine's own P and PR leave as it reported them.
-_RESTS_ON_P_WAVE = {"p-duration", "pr-interval", "p-axis"}
-
 
 def measured(reading: Reading) -> Reading:
     """The EKG reading with the gateway's own measures for all that the machine did not report.
@@ -38,7 +34,7 @@ def _observations(recording: EkgRecording) -> Iterator[Observation]:
     found = measure_ekg(recording.samples_mv, recording.sample_rate_hz, recording.leads)
     for place, name, unit in NAMED_MEASURES:
         value = attrgetter(place)(found)
-        if value is not None and name not in _RESTS_ON_P_WAVE:
+        if value is not None:
             yield Observation(name, _whole(value), unit)
 
 
