@@ -17,6 +17,7 @@ import asyncio
 import contextlib
 import errno
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ import serial
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from gateway.drivers import SerialLink
+from gateway.drivers import SerialLine, SerialLink
 from gateway.errors import TransportError
 from gateway.model import Device
 from gateway.transports.contract import Received
@@ -35,6 +36,13 @@ from gateway.transports.inbox import ThreadsInbox
 from gateway.transports.ports import DevicePort, NetworkPort, Port
 from gateway.transports.stream import Stream, only_channel
 from gateway.transports.threads import in_own_thread
+
+if sys.platform == "win32":
+    _LINE_REFUSED: tuple[type[Exception], ...] = ()
+else:
+    import termios
+
+    _LINE_REFUSED = (termios.error,)
 
 _UNPLUGGED = (serial.SerialException, OSError, TypeError)
 _READ_S = 1.0
@@ -62,13 +70,20 @@ def _configured(url: str, link: SerialLink) -> Port:
         port.port = url
         port.timeout = _READ_S
         port.write_timeout = _WRITE_S
-    port.baudrate, port.bytesize, port.parity = link.baudrate, link.bytesize, link.parity
+    port.baudrate = link.baudrate
+    if not _is_pseudo_terminal(url):
+        port.bytesize, port.parity = link.bytesize, link.parity
     port.stopbits, port.xonxoff, port.rtscts = link.stopbits, link.xonxoff, link.rtscts
     if link.dtr is not None:
         port.dtr = link.dtr
     if link.rts is not None:
         port.rts = link.rts
     return port
+
+
+def _is_pseudo_terminal(path: str) -> bool:
+    """It passes whole bytes and refuses to be told of seven bits or parity."""
+    return Path(path).resolve().is_relative_to("/dev/pts")
 
 
 def _identity(found: ListPortInfo) -> str | None:
@@ -84,6 +99,10 @@ def _open(url: str, path: str, link: SerialLink) -> Port:
     try:
         port = _configured(path, link)
         port.open()
+    except _LINE_REFUSED as error:
+        raise TransportError(
+            f"{url}: it cannot be set to {SerialLine.of(link)}; configure another line"
+        ) from error
     except (serial.SerialException, OSError, ValueError) as error:
         number = error.errno if isinstance(error, OSError) else None
         raise TransportError(f"{url}: {_REFUSALS.get(number or 0) or _plain(error)}") from error

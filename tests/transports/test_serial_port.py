@@ -80,6 +80,19 @@ def test_bytes_sent_reach_the_device_at_the_link_s_speed(cable: Cable) -> None:
     asyncio.run(scenario())
 
 
+def test_a_pseudo_terminal_is_opened_again_and_again_on_a_line_that_it_does_not_have(cable: Cable) -> None:
+    async def scenario() -> None:
+        for _ in range(3):
+            connection = await SerialTransport(cable.path, SerialLink(2400, bytesize=7, parity="E")).open()
+            os.write(cable.device, FRAME)
+            received = await connection.receive()
+            assert received is not None
+            assert FRAME.startswith(received.data)
+            await connection.close()
+
+    asyncio.run(scenario())
+
+
 def test_a_port_is_opened_on_the_line_that_was_chosen_of_several(cable: Cable) -> None:
     links = on_line(load("omron-hbp").links, SerialLine.parse("2400 8N1"))
 
