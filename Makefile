@@ -5,12 +5,15 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 ARGS   ?=
 
-.PHONY: run test check format bench figures lock clean
+.PHONY: run test coverage check format bench figures lock clean
 
 run: $(VENV)/.demo
 	@$(BIN)/gateway demo $(ARGS)
 
 test: $(VENV)/.dev
+	$(BIN)/pytest --numprocesses=auto --dist=worksteal $(ARGS)
+
+coverage: $(VENV)/.dev
 	$(BIN)/pytest --numprocesses=auto --dist=worksteal --cov --cov-report=term:skip-covered $(ARGS)
 
 check: $(VENV)/.dev
