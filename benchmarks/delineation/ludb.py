@@ -56,7 +56,7 @@ class Lead:
 
 
 def data_folder() -> Path:
-    return Path(os.environ.get("GATEWAY_DATA", Path(__file__).parents[2] / "shared" / "data")) / "ekg"
+    return Path(os.environ.get("GATEWAY_DATA", Path(__file__).parents[3] / "shared" / "data")) / "ekg"
 
 
 def record_names(folder: Path) -> list[str]:
