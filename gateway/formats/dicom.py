@@ -9,7 +9,6 @@ import struct
 import warnings as python_warnings
 from collections.abc import Iterator
 from datetime import datetime
-from decimal import Decimal
 from io import BytesIO
 from typing import Literal
 
@@ -19,12 +18,12 @@ from pydicom import Dataset, dcmread
 from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from gateway.errors import FormatError
+from gateway.formats.dicom_elements import FORMAT, codes, first_code, required_number, text
 from gateway.formats.leads import SCP_LEADS, lead_name
 from gateway.formats.measures import device, hl7_time, measured, present, sex
-from gateway.formats.scale import millivolts, mv_per, number
+from gateway.formats.scale import millivolts, mv_per
 from gateway.model.ekg import DeviceMeasurement, EkgGroup, EkgRecording
 
-FORMAT = "DICOM"
 _Order = Literal["<", ">"]
 _KINDS = {"SB": "i1", "UB": "u1", "SS": "i2", "US": "u2", "SL": "i4", "UL": "u4"}
 _BROKEN = (  # pydicom says so in many ways, most of them when a value is used
@@ -93,36 +92,24 @@ def _recording(data: bytes) -> EkgRecording:
         sample_rate_hz=rhythm.sample_rate_hz,
         started_at=_started(dataset),
         device=device(
-            vendor=_text(dataset, "Manufacturer"),
-            model=_text(dataset, "ManufacturerModelName"),
-            serial=_text(dataset, "DeviceSerialNumber"),
+            vendor=text(dataset, "Manufacturer"),
+            model=text(dataset, "ManufacturerModelName"),
+            serial=text(dataset, "DeviceSerialNumber"),
         ),
         filters=_filters(dataset.WaveformSequence[0].ChannelDefinitionSequence[0]),
         patient_fields=_patient(dataset),
         device_measurements=dict(_measured(annotations, warnings)),
-        statements=tuple(filter(None, (_text(one, "UnformattedTextValue") for one in annotations))),
+        statements=tuple(filter(None, (text(one, "UnformattedTextValue") for one in annotations))),
         groups=tuple(part for _, part in parts if part is not rhythm),
         warnings=tuple(warnings),
     )
-
-
-def _text(dataset: Dataset, keyword: str) -> str:
-    value = dataset.get(keyword, None)
-    return "" if value is None else str(value).strip()
-
-
-def _number(dataset: Dataset, keyword: str, otherwise: str | None = None) -> Decimal:
-    value = number(_text(dataset, keyword) or otherwise)
-    if value is None:
-        raise FormatError(FORMAT, keyword, "is missing or no number")
-    return value
 
 
 def _group(item: Dataset, number_: int, order: _Order, warnings: list[str]) -> EkgGroup | None:
     """A multiplex group; None where none of its channels is a voltage."""
     name = f"multiplex group {number_}"
     stored, bits = _stored(item, name, order, warnings)
-    rate = _number(item, "SamplingFrequency")
+    rate = required_number(item, "SamplingFrequency")
     if rate <= 0:
         raise FormatError(FORMAT, name, "a SamplingFrequency that is not above 0")
     padding = _padding(item, stored.dtype, order, name, warnings)
@@ -135,7 +122,7 @@ def _group(item: Dataset, number_: int, order: _Order, warnings: list[str]) -> E
                 row[counts == padding] = np.nan
             leads.append(lead)
             rows.append(row)
-    label = _text(item, "MultiplexGroupLabel").lower()
+    label = text(item, "MultiplexGroupLabel").lower()
     label = "median" if label.startswith("median") else label or name
     return EkgGroup(label, tuple(leads), np.stack(rows), float(rate)) if rows else None
 
@@ -144,18 +131,21 @@ def _stored(
     item: Dataset, name: str, order: _Order, warnings: list[str]
 ) -> tuple[NDArray[np.signedinteger] | NDArray[np.unsignedinteger], int]:
     """Counts (samples, channels), and bits in each."""
-    bits, kind = int(_number(item, "WaveformBitsAllocated")), _text(item, "WaveformSampleInterpretation")
+    bits, kind = (
+        int(required_number(item, "WaveformBitsAllocated")),
+        text(item, "WaveformSampleInterpretation"),
+    )
     if kind not in _KINDS or np.dtype(_KINDS[kind]).itemsize * 8 != bits:
         raise FormatError(FORMAT, name, f"samples of {bits} bits with an interpretation that is not read")
     channels = len(item.ChannelDefinitionSequence)
     data: bytes = item.WaveformData
-    samples = int(_number(item, "NumberOfWaveformSamples"))
+    samples = int(required_number(item, "NumberOfWaveformSamples"))
     size = samples * channels * bits // 8
     if not channels or samples <= 0 or not size <= len(data) <= size + 1:
         raise FormatError(
             FORMAT, name, f"{channels} channels of {samples} samples need {size} bytes, {len(data)} are there"
         )
-    if int(_number(item, "NumberOfWaveformChannels")) != channels:
+    if int(required_number(item, "NumberOfWaveformChannels")) != channels:
         warnings.append(f"{name}: NumberOfWaveformChannels is not the number of channel definitions")
     counts = np.frombuffer(data[:size], order + _KINDS[kind]).reshape(samples, channels)
     return counts.astype(counts.dtype.newbyteorder("=")), bits
@@ -191,63 +181,61 @@ def _millivolts(
     """A channel in mV; None, and a warning, where it is something else than a voltage."""
     if "ChannelSensitivity" not in channel:
         raise FormatError(FORMAT, name, "no ChannelSensitivity, so no scale")
-    units = channel.get("ChannelSensitivityUnitsSequence", None)
-    unit = _text(units[0], "CodeValue") if units else ""
+    unit = first_code(channel, "ChannelSensitivityUnitsSequence").value
     unit_mv = mv_per(unit)
     if unit_mv is None:
         if not unit:
             raise FormatError(FORMAT, name, "no ChannelSensitivityUnitsSequence, so no scale")
         warnings.append(f"{name} is not a voltage and was left out")
         return None
-    skews = [skew for skew in ("ChannelTimeSkew", "ChannelSampleSkew") if _number(channel, skew, "0")]
+    skews = [skew for skew in ("ChannelTimeSkew", "ChannelSampleSkew") if required_number(channel, skew, "0")]
     warnings.extend(f"{name} has a {skew}; its samples were not shifted" for skew in skews)
-    gain = _number(channel, "ChannelSensitivity") * _number(
+    gain = required_number(channel, "ChannelSensitivity") * required_number(
         channel, "ChannelSensitivityCorrectionFactor", "1"
     )
-    spare = bits - int(_number(channel, "WaveformBitsStored", str(bits)))
+    spare = bits - int(required_number(channel, "WaveformBitsStored", str(bits)))
     if 0 < spare < bits:
         counts = (counts << spare) >> spare
-    baseline = float(_number(channel, "ChannelBaseline", "0") * unit_mv)
+    baseline = float(required_number(channel, "ChannelBaseline", "0") * unit_mv)
     samples_mv: NDArray[np.float64] = millivolts(counts, gain * unit_mv) + baseline
     return samples_mv
 
 
 def _lead(channel: Dataset) -> str:
     """By code where it is one of the SCP or MDC lead numbers, by its meaning otherwise."""
-    for source in channel.get("ChannelSourceSequence", None) or ():
-        scheme, code = _text(source, "CodingSchemeDesignator"), _text(source, "CodeValue")
-        prefix = {"SCPECG": "5.6.3-9-", "MDC": "2:"}.get(scheme)
-        tail = code.removeprefix(prefix) if prefix else ""
-        if prefix and code.startswith(prefix) and tail.isdecimal() and int(tail) in SCP_LEADS:
+    for source in codes(channel, "ChannelSourceSequence"):
+        prefix = {"SCPECG": "5.6.3-9-", "MDC": "2:"}.get(source.scheme)
+        tail = source.value.removeprefix(prefix) if prefix else ""
+        if prefix and source.value.startswith(prefix) and tail.isdecimal() and int(tail) in SCP_LEADS:
             return SCP_LEADS[int(tail)]
-        if meaning := _text(source, "CodeMeaning"):
-            return lead_name(meaning.partition("(")[0])
-    return lead_name(_text(channel, "ChannelLabel"))
+        if source.meaning:
+            return lead_name(source.meaning.partition("(")[0])
+    return lead_name(text(channel, "ChannelLabel"))
 
 
 def _started(dataset: Dataset) -> datetime | None:
-    text = _text(dataset, "AcquisitionDateTime")
-    text = text or _text(dataset, "AcquisitionDate") + _text(dataset, "AcquisitionTime")
-    moment = hl7_time(text)
-    zoned = hl7_time(text + _text(dataset, "TimezoneOffsetFromUTC"))
+    stated = text(dataset, "AcquisitionDateTime")
+    stated = stated or text(dataset, "AcquisitionDate") + text(dataset, "AcquisitionTime")
+    moment = hl7_time(stated)
+    zoned = hl7_time(stated + text(dataset, "TimezoneOffsetFromUTC"))
     return moment if moment is None or moment.tzinfo or zoned is None else zoned
 
 
 def _filters(channel: Dataset) -> dict[str, str]:
-    return present({name: _text(channel, key) for name, key in _FILTERS if _number(channel, key, "0")})
+    return present({name: text(channel, key) for name, key in _FILTERS if required_number(channel, key, "0")})
 
 
 def _patient(dataset: Dataset) -> dict[str, str]:
-    family, _, given = _text(dataset, "PatientName").partition("=")[0].partition("^")
-    born, age = hl7_time(_text(dataset, "PatientBirthDate")), _text(dataset, "PatientAge")
+    family, _, given = text(dataset, "PatientName").partition("=")[0].partition("^")
+    born, age = hl7_time(text(dataset, "PatientBirthDate")), text(dataset, "PatientAge")
     years = age[:-1].lstrip("0")
     return present(
         {
-            "id": _text(dataset, "PatientID"),
+            "id": text(dataset, "PatientID"),
             "family_name": family,
             "given_name": given.partition("^")[0],
             "birth_date": born.date().isoformat() if born else None,
-            "sex": sex(_text(dataset, "PatientSex")),
+            "sex": sex(text(dataset, "PatientSex")),
             "age": f"{years} {_AGE_UNITS[age[-1]]}" if years and age[-1] in _AGE_UNITS else None,
         }
     )
@@ -256,13 +244,11 @@ def _patient(dataset: Dataset) -> dict[str, str]:
 def _measured(annotations: list[Dataset], warnings: list[str]) -> Iterator[tuple[str, DeviceMeasurement]]:
     """Numeric annotations with a code that is known; the code tells the unit better than some writers do."""
     for one in annotations:
-        concept = one.get("ConceptNameCodeSequence", None)
-        known = _MEASURES.get(_text(concept[0], "CodeValue")) if concept else None
+        known = _MEASURES.get(first_code(one, "ConceptNameCodeSequence").value)
         if known is None:
             continue
         name, unit = known
-        units = one.get("MeasurementUnitsCodeSequence", None)
-        stated = _text(units[0], "CodeValue") if units else ""
+        stated = first_code(one, "MeasurementUnitsCodeSequence").value
         if (stated == "deg") != (unit == "deg"):
             warnings.append(f"{name} is given in {stated or 'no unit'}, read as {unit}")
-        yield from measured(name, _text(one, "NumericValue"), unit).items()
+        yield from measured(name, text(one, "NumericValue"), unit).items()

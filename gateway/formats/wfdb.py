@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from gateway.errors import FormatError
 from gateway.formats.leads import lead_name
-from gateway.formats.scale import millivolts, mv_per
+from gateway.formats.scale import mv_per
 from gateway.formats.view import View
 from gateway.formats.wfdb_header import FORMAT, Header, Signal, read_header
-from gateway.formats.wfdb_samples import FLAC, STORAGES, decode_flac, samples_in
+from gateway.formats.wfdb_samples import FLAC, STORAGES, Counts, decode_flac, samples_in
 from gateway.model.ekg import EkgGroup, EkgRecording
 
 _MOST_MISSING = 8_000_000
@@ -68,37 +68,45 @@ def _file(files: Mapping[str, bytes], name: str) -> bytes:
 def _signals(files: Mapping[str, bytes], header: Header, section: str) -> _Part:
     """One segment: each signal file decoded once, its signals in mV, grouped by rate."""
     warnings: list[str] = []
-    rows: dict[int, list[tuple[str, NDArray[np.float64]]]] = {}
+    found: dict[int, list[tuple[Signal, Counts]]] = {}
     runs = [(name, tuple(run)) for name, run in groupby(header.signals, key=lambda signal: signal.file)]
     if len({name for name, _ in runs}) < len(runs):
         raise FormatError(FORMAT, section, "the signals of one file do not stand together")
     for name, signals in runs:
         for signal, counts in _decoded(_file(files, name), signals, header, warnings):
-            unit_mv = mv_per(signal.units)
-            if unit_mv is None:
+            if mv_per(signal.units) is None:
                 warnings.append(f"{signal.label} is in {signal.units}, not a voltage, and was left out")
                 continue
             if not signal.calibrated:
                 warnings.append(f"{signal.label} has no gain; the 200 counts a mV of the standard were taken")
-            samples_mv = millivolts(counts - signal.baseline, unit_mv / signal.gain)
-            samples_mv[_missing(signal, counts)] = np.nan
-            samples_mv = _in_time(samples_mv, signal)
-            rows.setdefault(signal.frame, []).append((lead_name(signal.label), samples_mv))
-    if not rows:
+            found.setdefault(signal.frame, []).append((signal, counts))
+    if not found:
         raise FormatError(FORMAT, section, "no signal in a unit of voltage")
-    return _Part(tuple(_group(frame, found, header) for frame, found in rows.items()), tuple(warnings))
+    return _Part(tuple(_group(frame, one, header) for frame, one in found.items()), tuple(warnings))
 
 
-def _group(frame: int, rows: list[tuple[str, NDArray[np.float64]]], header: Header) -> EkgGroup:
+def _group(frame: int, found: list[tuple[Signal, Counts]], header: Header) -> EkgGroup:
     rate_hz = float(header.rate_hz * frame)
-    shortest = min(row.size for _, row in rows)
-    samples_mv = np.stack([row[:shortest] for _, row in rows])
-    return EkgGroup(f"{rate_hz:g} Hz", tuple(lead for lead, _ in rows), samples_mv, rate_hz)
+    samples_mv = np.empty((len(found), min(counts.size for _, counts in found)))
+    for row, (signal, counts) in zip(samples_mv, found, strict=True):
+        _millivolts(signal, counts, row)
+    leads = tuple(lead_name(signal.label) for signal, _ in found)
+    return EkgGroup(f"{rate_hz:g} Hz", leads, samples_mv, rate_hz)
+
+
+def _millivolts(signal: Signal, counts: Counts, row: NDArray[np.float64]) -> None:
+    """Fills a row with one signal, forward in time by its skew, as far as it goes; the rest is missing."""
+    counts = counts[signal.skew * signal.frame :][: row.size]
+    row[counts.size :] = np.nan
+    row = row[: counts.size]
+    np.subtract(counts, signal.baseline, out=row, dtype=np.float64)
+    row *= float((mv_per(signal.units) or 0) / signal.gain)
+    row[_missing(signal, counts)] = np.nan
 
 
 def _decoded(
     data: bytes, signals: tuple[Signal, ...], header: Header, warnings: list[str]
-) -> Iterator[tuple[Signal, NDArray[np.int64]]]:
+) -> Iterator[tuple[Signal, Counts]]:
     """Each signal of one file with its counts, in the order of the header."""
     first = signals[0]
     view = View(data, FORMAT, first.file)
@@ -113,7 +121,7 @@ def _decoded(
         warnings.append(f"{first.file} holds {frames.shape[0]} of {header.samples} samples")
     at = 0
     for signal in signals:
-        counts = np.ascontiguousarray(frames[:, at : at + signal.frame]).ravel()
+        counts = frames[:, at : at + signal.frame].ravel()
         if signal.format == 8:
             counts = signal.first + np.cumsum(counts)
         whole = signal.checksum is not None and frames.shape[0] == header.samples
@@ -123,7 +131,7 @@ def _decoded(
         at += signal.frame
 
 
-def _frames(body: View, signals: tuple[Signal, ...], frame: int, samples: int | None) -> NDArray[np.int64]:
+def _frames(body: View, signals: tuple[Signal, ...], frame: int, samples: int | None) -> Counts:
     """Counts (frames, samples of a frame); as many whole frames as are there, up to the header's number."""
     kind = signals[0].format
     if kind in FLAC:
@@ -140,19 +148,11 @@ def _frames(body: View, signals: tuple[Signal, ...], frame: int, samples: int | 
     return counts[: whole * frame].reshape(whole, frame)[:samples]
 
 
-def _missing(signal: Signal, counts: NDArray[np.int64]) -> NDArray[np.bool_]:
+def _missing(signal: Signal, counts: Counts) -> NDArray[np.bool_]:
     lowest = (
         STORAGES[signal.format].missing if signal.format in STORAGES else -(1 << (FLAC[signal.format] - 1))
     )
     return counts == lowest if lowest is not None else np.zeros(counts.shape, np.bool_)
-
-
-def _in_time(samples_mv: NDArray[np.float64], signal: Signal) -> NDArray[np.float64]:
-    """The signal moved forward by its skew; its end is then missing."""
-    late = min(signal.skew * signal.frame, samples_mv.size)
-    if not late:
-        return samples_mv
-    return np.concatenate([samples_mv[late:], np.full(late, np.nan)])
 
 
 def _segments(files: Mapping[str, bytes], header: Header) -> _Part:
