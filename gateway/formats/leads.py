@@ -24,8 +24,9 @@ SCP_LEADS = {
 }  # fmt: skip
 
 _SPELLING = {lead.lower(): lead for lead in (*STANDARD_LEADS, *SCP_LEADS.values(), "MLI", "MLII", "MLIII")}
-_PREFIX = re.compile(r"(?:MDC_ECG_LEAD_|(?:lead|ecg|ekg)[\s_:]+)", re.IGNORECASE)
-_CHEST = re.compile(r"(?:c|v)(\d)(r?)", re.IGNORECASE)
+_CODE = re.compile(r"\AMDC_ECG_LEAD_", re.IGNORECASE)
+_WORDS = re.compile(r"\A(?:(?:lead|ecg|ekg)[\s_:]+)+(?!\d)", re.IGNORECASE)  # "ECG 1" is a whole name
+_CHEST = re.compile(r"(?:c|v) ?(\d)(r?)", re.IGNORECASE)
 
 _TOLERANCE_MV = 0.025  # carts round each lead by itself; three CardioSoft leads together were 20 µV off
 _EQUATIONS = {
@@ -38,9 +39,7 @@ _EQUATIONS = {
 
 def lead_name(text: str) -> str:
     """A lead's name in the project's spelling; what is not known stays as named."""
-    bare = " ".join(text.split())
-    while match := _PREFIX.match(bare):
-        bare = bare[match.end() :]
+    bare = _WORDS.sub("", _CODE.sub("", " ".join(text.split())))
     if chest := _CHEST.fullmatch(bare):
         return f"V{chest[1]}{chest[2].upper()}"
     return _SPELLING.get(bare.lower(), bare)

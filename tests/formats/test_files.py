@@ -57,6 +57,9 @@ def test_a_suffix_without_a_writer_is_refused(tmp_path: Path) -> None:
         ("ECG MLII", "MLII"),
         ("Fp1-F7", "Fp1-F7"),
         ("ECG1", "ECG1"),
+        ("ECG 1", "ECG 1"),
+        ("ECG ECG1", "ECG1"),
+        ("V 1", "V1"),
     ],
 )
 def test_leads_have_one_spelling(written: str, name: str) -> None:
