@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,14 +78,14 @@ class _File:
     def rate_hz(self, signal: _Signal) -> float:
         return float(Fraction(signal.samples) / Fraction(self.record_s))
 
-    def counts(self, signal: _Signal) -> NDArray[np.int32]:
+    def counts(self, signal: _Signal) -> NDArray[np.signedinteger]:
         """All samples of a signal, record after record."""
-        columns = self.records[:, signal.start * self.width : (signal.start + signal.samples) * self.width]
-        octets = np.ascontiguousarray(columns).reshape(-1, self.width).astype(np.int32)
-        value = octets[:, -1].astype(np.int8).astype(np.int32)
-        for n in range(self.width - 2, -1, -1):
-            value = value << 8 | octets[:, n]
-        return value
+        start, end = signal.start, signal.start + signal.samples
+        if self.width == 2:
+            return self.records.view("<i2")[:, start:end].ravel()
+        octets = self.records[:, 3 * start : 3 * end].reshape(-1, 3)
+        low, middle, high = (octets[:, n].astype(np.int32) for n in range(3))
+        return (low << 8 | middle << 16 | high << 24) >> 8
 
 
 def read(data: bytes) -> EkgRecording:
@@ -98,12 +99,10 @@ def read(data: bytes) -> EkgRecording:
     file = _opened(data)
     onsets = _onsets(file)
     chosen, notes = _chosen(file)
-    rates = list(dict.fromkeys(map(file.rate_hz, chosen)))
-    warnings = [*file.warnings, *notes]
-    groups = [
-        _group(file, [one for one in chosen if file.rate_hz(one) == rate], rate, onsets) for rate in rates
-    ]
-    warnings.extend(_strange_scales(file, chosen))
+    rows = [_row(file, one) for one in chosen]
+    rates = list(dict.fromkeys(row.rate_hz for row in rows))
+    warnings = [*file.warnings, *notes, *_strange_scales(file, rows)]
+    groups = [_group(file, [row for row in rows if row.rate_hz == rate], onsets) for rate in rates]
     first = groups[0]
     plus = file.view.text(192, 44)
     if np.isnan(first.samples_mv).any():
@@ -190,8 +189,16 @@ def _chosen(file: _File) -> tuple[list[_Signal], tuple[str, ...]]:
     return voltages, (f"no signal is labelled as an EKG; all {len(voltages)} voltages are given as named",)
 
 
-def _scale(file: _File, signal: _Signal) -> tuple[Fraction, Fraction]:
-    """Millivolts a count, and millivolts of the count 0."""
+class _Row(NamedTuple):
+    """A signal to be given, its scale and rate."""
+
+    signal: _Signal
+    mv_a_count: float
+    zero_mv: float
+    rate_hz: float
+
+
+def _row(file: _File, signal: _Signal) -> _Row:
     names = ("physical_min", "physical_max", "digital_min", "digital_max")
     values = [number(signal.fields[name].replace(",", ".")) for name in names]
     pmin, pmax, dmin, dmax = (Fraction(value) if value is not None else None for value in values)
@@ -200,26 +207,23 @@ def _scale(file: _File, signal: _Signal) -> tuple[Fraction, Fraction]:
         raise file.view.error(f"the physical and digital limits of signal {index} give no scale")
     unit = Fraction(signal.unit_mv or 0)
     gain = (pmax - pmin) / (dmax - dmin) * unit
-    return gain, pmin * unit - dmin * gain
+    return _Row(signal, float(gain), float(pmin * unit - dmin * gain), file.rate_hz(signal))
 
 
-def _strange_scales(file: _File, signals: list[_Signal]) -> Iterator[str]:
-    strange: Counter[str] = Counter()
-    for one in signals:
-        gain, _ = _scale(file, one)
-        note = implausible(Decimal(float(gain)), 1 << (8 * file.width))
-        if note:
-            strange[note] += 1
-    return (f"{note} ({n} of {len(signals)} signals)" for note, n in strange.items())
+def _strange_scales(file: _File, rows: list[_Row]) -> Iterator[str]:
+    notes = (implausible(Decimal(row.mv_a_count), 1 << (8 * file.width)) for row in rows)
+    strange = Counter(filter(None, notes))
+    return (f"{note} ({n} of {len(rows)} signals)" for note, n in strange.items())
 
 
-def _group(file: _File, signals: list[_Signal], rate_hz: float, onsets: tuple[Decimal, ...]) -> EkgGroup:
-    rows = []
-    for one in signals:
-        gain, zero = _scale(file, one)
-        rows.append(file.counts(one) * float(gain) + float(zero))
-    samples_mv = _spread(file, np.stack(rows), signals[0].samples, onsets)
-    return EkgGroup(f"{rate_hz:g} Hz", tuple(lead_name(one.label) for one in signals), samples_mv, rate_hz)
+def _group(file: _File, rows: list[_Row], onsets: tuple[Decimal, ...]) -> EkgGroup:
+    size, rate_hz = rows[0].signal.samples, rows[0].rate_hz
+    samples_mv = np.empty((len(rows), len(file.records) * size))
+    for n, row in enumerate(rows):
+        np.multiply(file.counts(row.signal), row.mv_a_count, out=samples_mv[n])
+        samples_mv[n] += row.zero_mv
+    leads = tuple(lead_name(row.signal.label) for row in rows)
+    return EkgGroup(f"{rate_hz:g} Hz", leads, _spread(file, samples_mv, size, onsets), rate_hz)
 
 
 def _spread(

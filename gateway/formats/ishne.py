@@ -55,9 +55,10 @@ def read(data: bytes) -> EkgRecording:
     nanovolts = view.unpack(f"<{leads}h", 206)
     if min(nanovolts) <= 0:
         raise view.error("a lead without resolution, so without scale", 206)
-    counts = np.frombuffer(data, "<i2", count * leads, start).reshape(count, leads).T
+    counts = np.ascontiguousarray(np.frombuffer(data, "<i2", count * leads, start).reshape(count, leads).T)
     scales = np.array([float(nv * NV_MV) for nv in nanovolts])
-    samples_mv = np.where(counts == _MISSING, np.nan, counts * scales[:, None])
+    samples_mv = counts * scales[:, None]
+    samples_mv[counts == _MISSING] = np.nan
     warnings.extend(filter(None, {implausible(nv * NV_MV, 1 << 16) for nv in nanovolts}))
     return EkgRecording(
         format=FORMAT,

@@ -6,7 +6,8 @@ Source: HL7 FHIR R4 and R5, 2.1.28.0.14 SampledData; a public reader of the Kard
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import numpy as np
@@ -27,6 +28,7 @@ _LEAD_CODES = {
 _MILLISECONDS = {"ms": Decimal(1), "s": Decimal(1000), "us": Decimal("0.001")}
 _KARDIA_LEADS = ("leadI", "leadII", "leadIII", "AVR", "AVL", "AVF")
 _ELEMENTS = {"E": "nan", "U": "nan", "L": "nan"}
+_DATA = re.compile(r"[\s+\-.0-9eEUL]*", re.ASCII)
 
 
 def matches(data: bytes) -> bool:
@@ -136,14 +138,21 @@ def _fhir_samples(sampled: Json, lead: str, warnings: list[str]) -> NDArray[np.f
         raise FormatError(FHIR, lead, "origin, factor or dimensions do not hold")
     if _at(sampled, "offsets") is not None or _at(sampled, "codeMap") is not None:
         raise FormatError(FHIR, lead, "offsets and code maps are not read")
-    words = _text(_at(sampled, "data")).split()
-    numbers = [number(_ELEMENTS.get(word) or word) for word in words if word not in _ELEMENTS]
-    if None in numbers:
-        raise FormatError(FHIR, f"{lead}.data", "something that is no number")
-    if len(numbers) < len(words):
-        warnings.append(f"{lead}: {len(words) - len(numbers)} samples without a number (E, U or L)")
-    values = np.array([np.nan if word in _ELEMENTS else float(word) for word in words])
+    values = _fhir_values(_text(_at(sampled, "data")), lead)
+    if missing := int(np.isnan(values).sum()):
+        warnings.append(f"{lead}: {missing} samples without a number (E, U or L)")
     return values * float(factor * unit_mv) + float(origin * unit_mv)
+
+
+def _fhir_values(data: str, lead: str) -> NDArray[np.float64]:
+    """Numbers set apart by blanks, NaN for what is none."""
+    try:
+        values = np.array([float(_ELEMENTS.get(word, word)) for word in data.split()])
+    except ValueError:
+        values = np.array([np.inf])
+    if _DATA.fullmatch(data) is None or np.isinf(values).any():
+        raise FormatError(FHIR, f"{lead}.data", "something that is no number")
+    return values
 
 
 def _read_kardia(root: Json) -> EkgRecording:
@@ -185,18 +194,21 @@ def _kardia_group(name: str, part: Json, warnings: list[str]) -> EkgGroup:
     if nanovolts < 10:
         warnings.append(f"{name}: an amplitudeResolution of {nanovolts} nV is less than any recorder's")
     found = [(lead, _at(part, "samples", lead)) for lead in _KARDIA_LEADS]
-    rows = [
-        millivolts(np.fromiter(_counts(values, lead), np.float64), scale) for lead, values in found if values
-    ]
+    rows = [millivolts(_counts(values, lead), scale) for lead, values in found if values]
     samples_mv, notes = stacked(rows, KARDIA)
     warnings.extend(notes)
     leads = tuple(lead_name(lead.removeprefix("lead")) for lead, values in found if values)
     return EkgGroup(name, leads, samples_mv, float(rate))
 
 
-def _counts(values: Json, lead: str) -> Iterator[float]:
-    for value in _each(values):
-        count = _decimal(value)
-        if count is None:
-            raise FormatError(KARDIA, lead, "something that is no number among the samples")
-        yield float(count)
+def _counts(values: Json, lead: str) -> NDArray[np.float64]:
+    counts = _each(values)
+    if not set(map(type, counts)) <= {int, Decimal}:
+        raise FormatError(KARDIA, lead, "something that is no number among the samples")
+    try:
+        array = np.array(counts, np.float64)
+    except OverflowError:
+        array = np.array([np.inf])
+    if not np.isfinite(array).all():
+        raise FormatError(KARDIA, lead, "a sample that is too large for a number")
+    return array
