@@ -5,19 +5,21 @@
 For each fold (see `benchmarks.delineation.ludb`) its records are delineated by the nets of those files
 together, and compared with the cardiologists' marks by the rules of `benchmarks.delineation.scoring`, lead by
 lead and all leads together. Last, how many beats are given a P wave while the atria fibrillate and while they
-do not, in the record of the MIT-BIH Arrhythmia Database that the fold leaves out. Without a pair, the
-package's own nets are judged on the records that trained them: an upper bound.
+do not, in the record of the MIT-BIH Arrhythmia Database that the fold leaves out. Without a pair, of the
+package's nets each judges the records that it never saw.
 """
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from benchmarks.delineation.ludb import (
     FIBRILLATING,
     FIBRILLATION,
+    FOLDS,
     LEADS,
     SINUS,
     data_folder,
@@ -39,6 +41,15 @@ from gateway.signal import delineate, detect_r_peaks
 from gateway.signal.wave_network import NETWORK_RATE_HZ, Weights, read_weights, trained_weights
 
 
+class IntervalError(NamedTuple):
+    """Mean and standard deviation over the beats in which the interval was found, ms."""
+
+    mean: float
+    spread: float
+    beats: int
+    missed: int
+
+
 class Judgement:
     """What was found over the records judged so far."""
 
@@ -54,22 +65,32 @@ class Judgement:
             if not len(marks):
                 continue
             waves = delineate(samples, rate_hz, detect_r_peaks(samples, rate_hz), weights)
-            judged = int(marks.min()), int(marks.max())
+            stretch = int(marks.min()), int(marks.max())
             for wave, tally in self.tallies.items():
-                tally.add(reference[wave], found(waves, wave), judged, rate_hz)
+                tally.add(reference[wave], found(waves, wave), stretch, rate_hz)
         together = delineate(ekg, rate_hz, detect_r_peaks(ekg[1], rate_hz), weights)
         ours = {wave: found(together, wave) for wave in WAVES}
         for interval, error in interval_errors_ms(reference_of_all(by_lead, rate_hz), ours, rate_hz):
             self.intervals[interval].append(error)
 
-    def show(self) -> None:
-        for wave, tally in self.tallies.items():
-            print(f"{wave:>4}   {tally}")
-        print("All leads together:")
+    def interval_errors(self) -> dict[str, IntervalError]:
+        of = {}
         for name, errors in self.intervals.items():
             known = np.array([error for error in errors if error is not None])
-            spread = f"{known.mean():+.1f} ± {known.std():.1f} ms"
-            print(f"{name:>4}   {spread}   {len(known)} beats, {len(errors) - len(known)} missed")
+            missed = len(errors) - len(known)
+            of[name] = IntervalError(float(known.mean()), float(known.std()), len(known), missed)
+        return of
+
+    def show(self) -> None:
+        for wave, tally in self.tallies.items():
+            (onset, onset_sd), (offset, offset_sd) = tally.ends_ms()
+            ends = f"onset {onset:+.1f} ± {onset_sd:.1f} ms   offset {offset:+.1f} ± {offset_sd:.1f} ms"
+            wrong = f"{tally.invented} invented, {tally.missed} missed"
+            print(f"{wave:>4}   F1 {tally.f1:.2%}   {wrong}   {ends}")
+        print("All leads together:")
+        for name, error in self.interval_errors().items():
+            spread = f"{error.mean:+.1f} ± {error.spread:.1f} ms"
+            print(f"{name:>4}   {spread}   {error.beats} beats, {error.missed} missed")
 
 
 def _share_with_p(name: str, rhythm: str, weights: Weights) -> str:
@@ -98,19 +119,30 @@ def _folded(pairs: Sequence[str]) -> dict[int, Weights]:
     return folded
 
 
+def packaged() -> dict[int, Weights]:
+    """For each fold the net of the package that was trained without it: they are joined in this order."""
+    together = trained_weights()
+    return {
+        fold: {name: values[fold : fold + 1] for name, values in together.items()} for fold in range(FOLDS)
+    }
+
+
+def judged(folded: Mapping[int, Weights]) -> Judgement:
+    """Each record of each fold by the weights given for the fold."""
+    judgement, records = Judgement(), folds(record_names(data_folder()))
+    for fold, weights in folded.items():
+        for name in records[fold]:
+            judgement.add(name, weights)
+    return judgement
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("pairs", nargs="*", metavar="FOLD:WEIGHTS")
-    folded = _folded(parser.parse_args().pairs)
-    judgement, names = Judgement(), record_names(data_folder())
-    for name in () if folded else names:
-        judgement.add(name, trained_weights())
-    for fold, weights in folded.items():
-        for name in folds(names)[fold]:
-            judgement.add(name, weights)
-    judgement.show()
+    folded = _folded(parser.parse_args().pairs) or packaged()
+    judged(folded).show()
     for fold, weights in folded.items():
         name = FIBRILLATING[fold]
         trembling, sinus = (_share_with_p(name, rhythm, weights) for rhythm in (FIBRILLATION, SINUS))

@@ -69,7 +69,7 @@ class Tally:
     """Waves found, invented and missed, and the errors of their ends."""
 
     def __init__(self) -> None:
-        self.counts = np.zeros(3, dtype=np.int64)
+        self.found = self.invented = self.missed = 0
         self.errors_ms: list[tuple[float, float]] = []
 
     def add(self, reference: Marks, ours: Marks, judged: tuple[int, int], rate_hz: float) -> None:
@@ -78,18 +78,21 @@ class Tally:
         joined = pairs(reference, ours, slack)
         invented = np.delete(ours, [o for _, o in joined], axis=0)[:, 1]
         inside = int(np.count_nonzero((invented >= judged[0]) & (invented <= judged[1])))
-        self.counts += len(joined), inside, len(reference) - len(joined)
+        self.found += len(joined)
+        self.invented += inside
+        self.missed += len(reference) - len(joined)
         for r, o in joined:
             error = np.where(reference[r] < 0, np.nan, (ours[o] - reference[r]) * 1000 / rate_hz)
             self.errors_ms.append((float(error[0]), float(error[2])))
 
-    def __str__(self) -> str:
-        hits, invented, missed = (int(count) for count in self.counts)
-        f1 = 2 * hits / max(2 * hits + invented + missed, 1)
+    @property
+    def f1(self) -> float:
+        return 2 * self.found / max(2 * self.found + self.invented + self.missed, 1)
+
+    def ends_ms(self) -> list[tuple[float, float]]:
+        """Mean and standard deviation of the errors of onset and offset."""
         errors = np.array(self.errors_ms)
-        (onset, offset), (onset_sd, offset_sd) = np.nanmean(errors, axis=0), np.nanstd(errors, axis=0)
-        ends = f"onset {onset:+.1f} ± {onset_sd:.1f} ms   offset {offset:+.1f} ± {offset_sd:.1f} ms"
-        return f"F1 {f1:.2%}   {invented} invented, {missed} missed   {ends}"
+        return list(zip(np.nanmean(errors, axis=0).tolist(), np.nanstd(errors, axis=0).tolist(), strict=True))
 
 
 def reference_of_all(by_lead: list[dict[str, Marks]], rate_hz: float) -> dict[str, Marks]:
