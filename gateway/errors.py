@@ -78,6 +78,10 @@ class Hl7Error(GatewayError):
         self.field = field
 
 
+class UnsendableError(GatewayError):
+    """A reading that cannot be said as a destination wants it; names the element, and never its content."""
+
+
 @dataclass(frozen=True, slots=True)
 class Problem:
     """One thing to mend in a file that a person wrote.

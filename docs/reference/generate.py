@@ -1,6 +1,7 @@
 """Writes the pages of this folder that are read off the code: ``python docs/reference/generate.py``."""
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, fields
@@ -12,6 +13,8 @@ import click
 
 from gateway.cli import COMMANDS, cli
 from gateway.drivers import contract, registry
+from gateway.fhir import FhirProfile, build_transaction, terminology
+from gateway.fhir.observations import STATUS
 from gateway.hl7 import Message, oru, parse, pcd01
 from gateway.hl7.profiles import PROFILES, Profile
 from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
@@ -315,12 +318,172 @@ def _field_rows(messages: Mapping[str, Message]) -> Iterator[str]:
         yield f"| {segment}-{number} | {meaning} | {cells} |"
 
 
+_ELEMENTS: Mapping[str, str] = {
+    "Bundle.identifier": "the message: as MSH-10, unique for ever; the same at every sending",
+    "Bundle.type": "all of it is filed, or nothing",
+    "Bundle.timestamp": "when the message was made; the same at every sending",
+    "Bundle.entry.fullUrl": "made of the identifier; references within the transaction lead to it",
+    "Bundle.entry.request": "what is new is created where no resource has its identifier (`ifNoneExist`); "
+    "a correction or withdrawal is `PUT` to `Observation?identifier=...`",
+    "Device.identifier": "hardware address (EUI-64 or Bluetooth) by its own system; maker, model and "
+    "serial number by the gateway's. A device that states none of them has no resource",
+    "Device.status": "",
+    "Device.manufacturer": "as the device or the configuration states it",
+    "Device.serialNumber": "as the device or the configuration states it",
+    "Device.deviceName": "model",
+    "Device.type": "IEEE 11073 specialisation of the kind of reading, where it has one",
+    "Observation.meta.profile": "of the vital sign, below; only where the unit is one that it allows",
+    "Observation.identifier": "the reading, the encounter that it was filed with, the place in the "
+    "reading: the same in every correction with this patient",
+    "Observation.status": "below",
+    "Observation.category": "`vital-signs`, or by kind: `laboratory`, `procedure` (EKG), `survey` (pain), "
+    "`exam`",
+    "Observation.code": "LOINC, the profile's code first, a more exact one beside it; IEEE 11073 where "
+    "there is one; `text` is the name in [the vocabulary](vocabulary.md)",
+    "Observation.subject": "the first identifier of the patient whose authority is in "
+    '`identifier_systems`; without `reference` where `patient_reference = "logical"`',
+    "Observation.encounter": "visit number, where its authority is in `identifier_systems`",
+    "Observation.effectiveDateTime": "when it was measured, with offset, as the device states it",
+    "Observation.issued": "as `Bundle.timestamp`",
+    "Observation.valueQuantity.value": "the digits that the device sent: `36.60` stays `36.60`",
+    "Observation.valueQuantity.comparator": "where the device sent a limit",
+    "Observation.valueQuantity.unit": "as people write it",
+    "Observation.valueQuantity.system": "",
+    "Observation.valueQuantity.code": "UCUM; nothing is converted",
+    "Observation.valueString": "words in place of a number",
+    "Observation.dataAbsentReason": "`error` of a failed measurement, `unknown` where a value is missing",
+    "Observation.note": "what the device or the gateway says besides; value and unit as sent, where the "
+    "driver converted them; a site that is none of the body",
+    "Observation.bodySite": "SNOMED CT",
+    "Observation.method": "",
+    "Observation.device": "the Device of this transaction",
+    "Observation.component": "systolic, diastolic and mean pressure, each with code and value as above",
+    "DiagnosticReport.identifier": "as of an Observation, without its place. EKG, urinalysis, hearing and "
+    "vision have a report",
+    "DiagnosticReport.status": "below",
+    "DiagnosticReport.category": "section of HL7 table 0074",
+    "DiagnosticReport.code": "LOINC panel, as OBR-4 of [the LOINC profiles](hl7-profiles.md)",
+    "DiagnosticReport.subject": "as of an Observation",
+    "DiagnosticReport.encounter": "as of an Observation",
+    "DiagnosticReport.effectiveDateTime": "as of an Observation",
+    "DiagnosticReport.issued": "as of an Observation",
+    "DiagnosticReport.result": "every Observation of the reading",
+    "DiagnosticReport.conclusion": "what the device and the gateway say of it, a note a line",
+    "Provenance.meta.tag": "the message; a Provenance has no identifier by which to be found. None is sent "
+    "where `provenance = false`",
+    "Provenance.target": "every Observation, and the report",
+    "Provenance.occurredDateTime": "when it was measured",
+    "Provenance.recorded": "as `Bundle.timestamp`",
+    "Provenance.activity": "`CREATE`; `UPDATE` of a correction, `NULLIFY` of a withdrawal",
+    "Provenance.agent": "who measured, and who made the message",
+}
+_TAKEN_APART = {"meta", "valueQuantity"}
+_EXAMPLES = (
+    Reading(
+        kind="blood-pressure",
+        observations=(
+            Observation("systolic", Decimal(121), "mm[Hg]", site="left-arm"),
+            Observation("diastolic", Decimal(79), "mm[Hg]", site="left-arm"),
+        ),
+        notes=("irregular pulse detected",),
+        taken_at=_TAKEN,
+        device=Device("Exemplar", "C1", "5171100234", "EC:21:E5:00:00:01"),
+    ),
+    Reading(
+        kind="glucose",
+        observations=(
+            Observation("glucose", Decimal("33.30"), "mmol/L", ">"),
+            Observation("marker", text="meal"),
+        ),
+        taken_at=_TAKEN,
+    ),
+    Reading(
+        kind="ekg",
+        observations=(Observation("pr-interval"),),
+        notes=("Sinus rhythm",),
+        taken_at=_TAKEN,
+    ),
+)
+
+
+def fhir_profile() -> str:
+    """Each element of a transaction, with what readings make of it; the vital signs, the statuses."""
+    examples: dict[str, str] = {}
+    for reading in _EXAMPLES:
+        for path, text in _stated(_transaction(reading)):
+            examples.setdefault(path, text)
+    if undescribed := examples.keys() - _ELEMENTS.keys():
+        raise LookupError(f"nobody has described {sorted(undescribed)}")
+    elements = "\n".join(f"| {path} | {text} | `{examples[path]}` |" for path, text in _ELEMENTS.items())
+    vital_signs = "\n".join(map(_vital_sign_row, (terminology.BLOOD_PRESSURE, *_VITAL_SIGNS)))
+    statuses = "\n".join(f"| {ours} | `{theirs}` |" for ours, theirs in STATUS.items() if ours != "withdrawn")
+    return (
+        f"# FHIR profile\n\n{_WRITTEN}\n"
+        "What the profile `fhir-r4` puts into each element. A reading is one transaction of FHIR R4 (4.0.1): "
+        "the device, an Observation for each quantity or blood pressure, a DiagnosticReport for some kinds, "
+        "and a Provenance. The patient is referred to, never created. The examples are a blood pressure, a "
+        "glucose beyond the meter's range, and an EKG. Elements that are not listed are never sent.\n\n"
+        f"| element | what it holds | example |\n|---|---|---|\n{elements}\n\n"
+        "## Vital signs\n\nBy the profiles `http://hl7.org/fhir/StructureDefinition/...`. A value in another "
+        "unit is sent as it was measured and does not claim the profile. A blood pressure of which one value "
+        "is missing says so by `dataAbsentReason`.\n\n"
+        f"| code | profile | units |\n|---|---|---|\n{vital_signs}\n\n"
+        "## Status\n\nA correction makes `final` `corrected`. What takes a reading back, deleted or not, has "
+        "`entered-in-error` everywhere. A reading that moves to another patient is `entered-in-error` with "
+        "the first and a new Observation with the second.\n\n"
+        f"| reading | status |\n|---|---|\n{statuses}\n\n"
+        "A waveform and the picture of an EKG are not sent.\n"
+    )
+
+
+_VITAL_SIGNS = tuple(dict.fromkeys(terminology.VITAL_SIGNS.values()))
+
+
+def _vital_sign_row(vital: terminology.VitalSign) -> str:
+    units = " ".join(f"`{unit}`" for unit in sorted(vital.units))
+    return f"| `{vital.loinc}` {vital.display} | `{vital.profile}` | {units} |"
+
+
+def _transaction(reading: Reading) -> bytes:
+    systems = {"NORTH": "https://north.example.org/mrn"}
+    return build_transaction(
+        reading,
+        _ALMA,
+        _VISIT,
+        control_id="G7ABCDEF-0000000001",
+        record="G7ABCDEF-R1-E1",
+        sent_at=_TAKEN + timedelta(seconds=6),
+        profile=FhirProfile(identifier_systems=systems, own_system="https://north.example.org/gateway"),
+    )
+
+
+def _stated(data: bytes) -> Iterator[tuple[str, str]]:
+    bundle = json.loads(data, parse_float=str)
+    for entry in bundle.pop("entry"):
+        resource = entry.pop("resource")
+        yield from _leaves("Bundle.entry", entry)
+        yield from _leaves(resource.pop("resourceType"), resource)
+    bundle.pop("resourceType")
+    yield from _leaves("Bundle", bundle)
+
+
+def _leaves(path: str, value: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for name, element in value.items():
+        if isinstance(element, dict) and name in _TAKEN_APART:
+            yield from _leaves(f"{path}.{name}", element)
+        else:
+            first = element[0] if isinstance(element, list) else element
+            text = first if isinstance(first, str) else json.dumps(first, ensure_ascii=False)
+            yield f"{path}.{name}", text.replace("|", "\\|")
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands,
     "vocabulary.md": vocabulary,
     "driver-contract.md": driver_contract,
     "session-fixture.md": fixture_format,
     "hl7-profiles.md": hl7_profiles,
+    "fhir-profile.md": fhir_profile,
     "../../config/60-gateway.rules": udev_rules,
 }
 
