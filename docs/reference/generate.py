@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 
+from gateway import gdt
 from gateway.cli import COMMANDS, cli
 from gateway.drivers import contract, registry
 from gateway.fhir import FhirProfile, build_transaction, terminology
@@ -477,6 +478,24 @@ def _leaves(path: str, value: Mapping[str, object]) -> Iterator[tuple[str, str]]
             yield f"{path}.{name}", text.replace("|", "\\|")
 
 
+def gdt_fields() -> str:
+    """Each field of a GDT file, by the docstring of the module that writes it, and one file."""
+    profile = gdt.GdtProfile(patient_authority="NORTH")
+    sent_at = _TAKEN + timedelta(seconds=6)
+    data = gdt.build_examination(
+        _EXAMPLE, _ALMA, control_id="G7ABCDEF-0000000001", sent_at=sent_at, profile=profile
+    )
+    kinds = "\n".join(f"| {kind} | `{code}` |" for kind, code in gdt.EXAMINATIONS.items())
+    return (
+        f"# GDT fields\n\n{_WRITTEN}\n"
+        "What a destination with the profile `gdt-2.1` gets for each reading.\n\n"
+        f"```text\n{inspect.getdoc(gdt)}\n```\n\n"
+        "## Field 8402\n\nUnless the destination's `examinations` say otherwise; "
+        f"`{gdt.OTHER_EXAMINATION}` for any other kind.\n\n| kind | 8402 |\n|---|---|\n{kinds}\n\n"
+        f"## A file\n\n```text\n{data.decode('cp437').replace(chr(13), '')}```\n"
+    )
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "commands.md": commands,
     "vocabulary.md": vocabulary,
@@ -484,6 +503,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "session-fixture.md": fixture_format,
     "hl7-profiles.md": hl7_profiles,
     "fhir-profile.md": fhir_profile,
+    "gdt-fields.md": gdt_fields,
     "../../config/60-gateway.rules": udev_rules,
 }
 

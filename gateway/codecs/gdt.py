@@ -30,8 +30,9 @@ manual.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from gateway.errors import DecodeError
@@ -42,7 +43,9 @@ OBJECT_BEGINS, OBJECT_ENDS = {"8002", "8200"}, {"8003", "8201"}
 LONGEST_CONTENT = 990
 MOST_LINES = 20_000
 _HEAD = re.compile(rb"(\d{3})(\d{4})")
-_CHARACTER_SETS = {"1": "cp437", "2": "cp437", "3": "cp1252"}
+CHARACTER_SETS: Mapping[str, str] = MappingProxyType({"ascii": "1", "cp437": "2", "cp1252": "3"})
+"""Field 9206 by character set, for who writes."""
+_DECLARED_SETS = {"1": "cp437", "2": "cp437", "3": "cp1252"}
 _DEFAULT, _DEFAULT_35 = "cp437", "iso-8859-15"
 _LENGTH_DIGITS = {"02": 5, "03": 7}
 _OVERHEAD = 9
@@ -152,7 +155,7 @@ def encode_set(
     ------
     ValueError
         A field is no four digits, a content is too long, has an end of line, or a character that the
-        encoding lacks.
+        encoding lacks. It names the field and holds nothing of the content.
     """
     digits = _LENGTH_DIGITS[version[:2]]
     head, rest = encode_line(SET, kind), b"".join(encode_line(*each, encoding=encoding) for each in fields)
@@ -162,7 +165,10 @@ def encode_set(
 
 def encode_line(number: str, content: str, *, encoding: str = "cp437") -> bytes:
     """One line. Raises ValueError as :func:`encode_set` does."""
-    encoded = content.encode(encoding)
+    try:
+        encoded = content.encode(encoding)
+    except UnicodeEncodeError as error:
+        raise ValueError(f"field {number}: character {error.start + 1} is none of {encoding}") from None
     if not re.fullmatch(r"\d{4}", number, re.ASCII):
         raise ValueError(f"field {number!r} is not four digits")
     if len(encoded) > LONGEST_CONTENT or set(content) & set("\r\n"):
@@ -203,7 +209,7 @@ def _set(opened: _Open, encoding: str) -> RecordSet:
 def _declared(opened: _Open) -> str:
     said = {raw.field: raw.content.decode("ascii", "replace").strip() for raw in reversed(opened.lines)}
     if CHARACTER_SET in said:
-        return _CHARACTER_SETS.get(said[CHARACTER_SET], _DEFAULT)
+        return _DECLARED_SETS.get(said[CHARACTER_SET], _DEFAULT)
     return _DEFAULT_35 if said.get(VERSION_35, "").startswith("3.5") else _DEFAULT
 
 

@@ -12,6 +12,8 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gateway.model.vocabulary import TERMS
+
 _SPELLINGS: Mapping[str, str] = MappingProxyType(
     {
         "%": "%",
@@ -76,7 +78,9 @@ _SPELLINGS: Mapping[str, str] = MappingProxyType(
         "{INR}": "{INR} INR",
     }
 )
-_KNOWN = {spelling: ucum for ucum, spellings in _SPELLINGS.items() for spelling in spellings.split()}
+# A UCUM code of the vocabulary is its own spelling.
+_CODES = {code: code for term in TERMS for code in term.units if code}
+_KNOWN = _CODES | {spelling: ucum for ucum, spellings in _SPELLINGS.items() for spelling in spellings.split()}
 _MICRO = str.maketrans({"µ": "u", "μ": "u", "×": "x", "³": "3", "⁶": "6", "⁹": "9"})
 _COUNT = re.compile(r"[xX]?\s?10[*^eE]?(\d\d?)/(uL|ul|L|l|mm3)")
 _VOLUMES = {"ul": "uL", "l": "L"}
