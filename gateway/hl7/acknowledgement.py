@@ -69,11 +69,22 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an answer, or none, means for a message."""
+    """What an answer, or none, means for a message.
+
+    Parameters
+    ----------
+    outcome : Outcome
+    reason : str
+    code : str
+        The receiver's own: MSA-1, an HTTP status.
+    retry_after_s : float
+        How long the receiver asks to be left alone.
+    """
 
     outcome: Outcome
     reason: str = ""
     code: str = ""
+    retry_after_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

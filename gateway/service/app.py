@@ -16,6 +16,7 @@ from gateway.service.device_task import DeviceTask
 from gateway.service.inbound import InboundServer
 from gateway.service.journal import Journal
 from gateway.service.lane import Lane
+from gateway.service.mllp_sender import MllpSender
 from gateway.service.outgoing import Outgoing, profiles_of
 from gateway.service.supervision import supervised
 from gateway.store import Database
@@ -92,11 +93,12 @@ class _Assembly:
         }
 
     def _lane(self, name: str, profile: Profile) -> Lane:
+        destination = self.configuration.destinations[name]
         return Lane(
             name=name,
-            destination=self.configuration.destinations[name],
+            destination=destination,
+            sender=MllpSender(destination=destination, application_ack=profile.waits_for_application),
             database=self.database,
-            application_ack=profile.waits_for_application,
             now=_now,
         )
 

@@ -18,6 +18,7 @@ from gateway.hl7 import pcd01
 from gateway.hl7.oru import PANELS
 from gateway.hl7.profiles import PROFILES, Code
 from gateway.model.vocabulary import TERMS, UNITS
+from gateway.service.destinations import DeliveryTable
 from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
 
 
@@ -112,7 +113,7 @@ class CodeTable(_Table):
         return (self.code, self.text, self.system)
 
 
-class DestinationTable(_Table):
+class DestinationTable(DeliveryTable):
     """An EHR: where it listens, and how it wants its messages and gives its acknowledgements."""
 
     address: HostPort
@@ -120,10 +121,6 @@ class DestinationTable(_Table):
     facility: str = ""
     profile: str = "loinc-2.5.1"
     msa2: Literal["exact", "prefix20", "any"] = "exact"
-    ack_timeout_s: float = Field(default=10.0, gt=0)
-    tries: int = Field(default=3, gt=0)
-    longest_backoff_s: float = Field(default=60.0, gt=0)
-    past_parked: bool = False
     sending_application: str | None = Field(default=None, min_length=1)
     sending_facility: str | None = Field(default=None, min_length=1)
     codes: dict[str, CodeTable] = Field(default_factory=dict)

@@ -1,6 +1,6 @@
 """The way to one EHR: strictly in order, one message in flight, the same bytes until it is acknowledged.
 
-What follows from each answer is a table; the rest is a socket and a loop. A message is never given up by
+What follows from each answer is a table; the rest is a sender and a loop. A message is never given up by
 the lane itself: it is acknowledged, or it waits, or it is parked where a person sees it.
 """
 
@@ -14,12 +14,11 @@ from typing import Literal, TypeVar
 
 import structlog
 
-from gateway.errors import Hl7Error
-from gateway.hl7 import parse
-from gateway.hl7.acknowledgement import Outcome, Verdict, judge, read_acknowledgement
+from gateway.errors import TransportError
+from gateway.hl7.acknowledgement import Outcome, Verdict
 from gateway.service.backoff import Backoff
-from gateway.service.configuration import DestinationTable
-from gateway.service.mllp_connection import MllpConnection
+from gateway.service.destinations import DeliveryTable
+from gateway.service.sender import Sender
 from gateway.store import Database, outbox
 
 T = TypeVar("T")
@@ -53,20 +52,18 @@ class Lane:
     ----------
     name : str
         Of the destination, in the configuration.
-    destination : DestinationTable
+    destination : DeliveryTable
+    sender : Sender
     database : Database
-    application_ack : bool
-        The profile asks for an application acknowledgement, so that a commit accept alone is not the end.
     now : callable
     """
 
     name: str
-    destination: DestinationTable
+    destination: DeliveryTable
+    sender: Sender
     database: Database
-    application_ack: bool
     now: Callable[[], datetime]
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
-    _connection: MllpConnection | None = None
     _answers: Counter[tuple[int, Outcome]] = field(default_factory=Counter)
     _reachable: bool = True
 
@@ -82,12 +79,14 @@ class Lane:
                 verdict = await self._attempt(message)
                 if verdict is None:
                     continue
-                wait_s = 0.0 if verdict.outcome in {"accepted", "refused"} else backoff.next()
-                if not wait_s:
+                wait_s = 0.0
+                if verdict.outcome in {"accepted", "refused"}:
                     backoff.reset()
+                else:
+                    wait_s = max(backoff.next(), verdict.retry_after_s)
                 await self._settle(message, verdict, wait_s)
         finally:
-            await self._hang_up()
+            await self.sender.close()
 
     async def _next(self) -> outbox.OutboxMessage:
         """The message whose turn it is, once it may go."""
@@ -110,42 +109,25 @@ class Lane:
 
     async def _attempt(self, message: outbox.OutboxMessage) -> Verdict | None:
         """One sending, to an answer or to silence; None where a person has taken the message back."""
-        if self._connection is not None and self._connection.is_closed:
-            await self._hang_up()
+        timeout_s = self.destination.ack_timeout_s
         try:
-            if self._connection is None:
-                self._connection = await MllpConnection.open(
-                    self.destination.address, self.destination.ack_timeout_s
-                )
+            async with asyncio.timeout(timeout_s):
+                await self.sender.prepare(message)
             if not await self._write(lambda db: outbox.begin(db, message.id, self.now())):
                 return None
-            async with asyncio.timeout(self.destination.ack_timeout_s):
-                await self._connection.send(message.body)
-                return await self._answer(self._connection, message)
+            async with asyncio.timeout(timeout_s):
+                return await self.sender.send(message)
         except TimeoutError:
-            return Verdict("silence", f"no answer within {self.destination.ack_timeout_s:g} s")
+            return Verdict("silence", f"no answer within {timeout_s:g} s")
+        except TransportError as error:
+            return Verdict("silence", str(error))
         except OSError as error:
             return Verdict("silence", error.strerror or str(error))
-
-    async def _answer(self, connection: MllpConnection, message: outbox.OutboxMessage) -> Verdict:
-        while True:
-            try:
-                answer = read_acknowledgement(parse(await connection.receive()))
-            except Hl7Error as error:
-                return Verdict("mismatch", f"the answer is no acknowledgement: {error}")
-            verdict = judge(
-                answer,
-                message.control_id,
-                match=self.destination.msa2,
-                application_ack_expected=self.application_ack,
-            )
-            if verdict.outcome != "committed":
-                return verdict
 
     async def _settle(self, message: outbox.OutboxMessage, verdict: Verdict, wait_s: float) -> None:
         rule = _RULES[verdict.outcome]
         if not rule.keep_socket:
-            await self._hang_up()
+            await self.sender.close()
         self._answers[message.id, verdict.outcome] += 1
         state = self._state_after(message, verdict.outcome, rule.then)
         at = self.now()
@@ -188,11 +170,6 @@ class Lane:
                 "not acknowledged, sending again", outcome=verdict.outcome, code=verdict.code, reason=reason
             )
         self._reachable = verdict.outcome != "silence"
-
-    async def _hang_up(self) -> None:
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.close()
 
     async def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         return await asyncio.wrap_future(self.database.submit(work))

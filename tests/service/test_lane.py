@@ -18,6 +18,7 @@ from gateway.hl7.building import build
 from gateway.model import Reading
 from gateway.service.configuration import DestinationTable
 from gateway.service.lane import Lane
+from gateway.service.mllp_sender import MllpSender
 from gateway.store import Database, outbox, readings
 
 Answer = Callable[[str], bytes] | Literal["silence", "close"]
@@ -120,8 +121,8 @@ def _deliver(
         lane = Lane(
             name="ehr",
             destination=table,
+            sender=MllpSender(destination=table, application_ack=application_ack),
             database=database,
-            application_ack=application_ack,
             now=lambda: datetime.now(UTC),
         )
         running = asyncio.create_task(lane.run())
@@ -294,11 +295,12 @@ def test_a_message_begins_with_its_first_byte_and_not_with_a_refused_connection(
     async def nobody_listens() -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
+        table = DestinationTable.model_validate({"address": f"127.0.0.1:{port}"})
         lane = Lane(
             name="ehr",
-            destination=DestinationTable.model_validate({"address": f"127.0.0.1:{port}"}),
+            destination=table,
+            sender=MllpSender(destination=table, application_ack=False),
             database=database,
-            application_ack=False,
             now=lambda: datetime.now(UTC),
         )
         running = asyncio.create_task(lane.run())

@@ -1,0 +1,34 @@
+"""What a lane needs of a way to an EHR, whatever it is made of: a socket, HTTP, a folder."""
+
+from typing import Protocol
+
+from gateway.hl7.acknowledgement import Verdict
+from gateway.store.outbox import OutboxMessage
+
+
+class Sender(Protocol):
+    """Hands messages over, one after the other, and says what became of each.
+
+    The lane decides what follows. It gives each step `ack_timeout_s`, after which it is cancelled.
+    """
+
+    async def prepare(self, message: OutboxMessage) -> None:
+        """Whatever can fail before the first byte goes out: connect, log in, find a place.
+
+        Raises
+        ------
+        OSError, TransportError
+            The receiver has nothing of the message, for certain.
+        """
+
+    async def send(self, message: OutboxMessage) -> Verdict:
+        """Hand the message over, the same bytes each time.
+
+        Raises
+        ------
+        OSError, TransportError
+            Nobody knows whether the receiver has it.
+        """
+
+    async def close(self) -> None:
+        """Let go of whatever is open; the next message begins anew."""
