@@ -40,14 +40,21 @@ def _tag(keyword: str) -> BaseTag:
     return BaseTag(tag_for_keyword(keyword) or 0)
 
 
+def _raw(dataset: Dataset, keyword: str) -> object:
+    """The element as pydicom has it so far, converted or not; None where it is absent."""
+    try:
+        return dataset.get_item(_tag(keyword))
+    except KeyError:
+        return None
+
+
 def text(dataset: Dataset, keyword: str) -> str:
     """An element's value; "" where it is absent."""
-    tag = _tag(keyword)
-    if tag not in dataset:
+    raw = _raw(dataset, keyword)
+    if raw is None:
         return ""
-    raw: object = dataset.get_item(tag)
     if isinstance(raw, RawDataElement) and raw.value is not None:
-        vr = raw.VR or dictionary_VR(tag)
+        vr = raw.VR or dictionary_VR(raw.tag)
         if vr in _ASCII and _one_plain_value(raw.value):
             return raw.value.decode("ascii").strip(" \0")
         if vr in _BINARY and len(raw.value) == struct.calcsize(_BINARY[vr]):
@@ -77,8 +84,7 @@ def required_number(dataset: Dataset, keyword: str, otherwise: str | None = None
 
 def codes(dataset: Dataset, keyword: str) -> tuple[Code, ...]:
     """The coded entries of a sequence, none where it is absent."""
-    tag = _tag(keyword)
-    raw: object = dataset.get_item(tag) if tag in dataset else None
+    raw = _raw(dataset, keyword)
     if isinstance(raw, RawDataElement) and raw.value is not None and len(raw.value) <= _SHORT_SEQUENCE:
         return _read_codes(raw.value, raw.is_implicit_VR, raw.is_little_endian)
     return tuple(map(_code, dataset.get(keyword, None) or ()))

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -74,6 +75,10 @@ class _File:
     signals: tuple[_Signal, ...]
     width: int
     warnings: tuple[str, ...]
+
+    @property
+    def discontinuous(self) -> bool:
+        return "+D" in self.view.text(192, 44)
 
     def rate_hz(self, signal: _Signal) -> float:
         return float(Fraction(signal.samples) / Fraction(self.record_s))
@@ -200,14 +205,26 @@ class _Row(NamedTuple):
 
 def _row(file: _File, signal: _Signal) -> _Row:
     names = ("physical_min", "physical_max", "digital_min", "digital_max")
-    values = [number(signal.fields[name].replace(",", ".")) for name in names]
-    pmin, pmax, dmin, dmax = (Fraction(value) if value is not None else None for value in values)
-    if pmin is None or pmax is None or dmin is None or dmax is None or dmin == dmax or pmin == pmax:
+    scale = _scale(*(signal.fields[name] for name in names), signal.unit_mv or Decimal(0))
+    if scale is None:
         index = file.signals.index(signal) + 1
         raise file.view.error(f"the physical and digital limits of signal {index} give no scale")
-    unit = Fraction(signal.unit_mv or 0)
-    gain = (pmax - pmin) / (dmax - dmin) * unit
-    return _Row(signal, float(gain), float(pmin * unit - dmin * gain), file.rate_hz(signal))
+    return _Row(signal, *scale, file.rate_hz(signal))
+
+
+@lru_cache(maxsize=64)  # the leads of a file have one scale
+def _scale(
+    physical_min: str, physical_max: str, digital_min: str, digital_max: str, unit_mv: Decimal
+) -> tuple[float, float] | None:
+    """Millivolts a count, and millivolts of the count 0; None where the limits give no scale."""
+    values = [
+        number(text.replace(",", ".")) for text in (physical_min, physical_max, digital_min, digital_max)
+    ]
+    pmin, pmax, dmin, dmax = (Fraction(value) if value is not None else None for value in values)
+    if pmin is None or pmax is None or dmin is None or dmax is None or dmin == dmax or pmin == pmax:
+        return None
+    gain = (pmax - pmin) / (dmax - dmin) * Fraction(unit_mv)
+    return float(gain), float(pmin * Fraction(unit_mv) - dmin * gain)
 
 
 def _strange_scales(file: _File, rows: list[_Row]) -> Iterator[str]:
@@ -230,7 +247,7 @@ def _spread(
     file: _File, samples_mv: NDArray[np.float64], size: int, onsets: tuple[Decimal, ...]
 ) -> NDArray[np.float64]:
     """The records at their times, NaN between them."""
-    if not onsets or "+D" not in file.view.text(192, 44):
+    if not onsets or not file.discontinuous:
         return samples_mv
     starts = [round((onset - onsets[0]) * size / file.record_s) for onset in onsets]
     if starts == [n * size for n in range(len(starts))]:
@@ -247,12 +264,16 @@ def _spread(
 
 
 def _onsets(file: _File) -> tuple[Decimal, ...]:
-    """The time of each record, from its first annotation list; empty where one is missing."""
+    """The time of each record, from its first annotation list; empty where one is missing.
+
+    Where records follow each other without gaps, the first one's time alone.
+    """
     signal = next((one for one in file.signals if one.annotates), None)
     if signal is None:
         return ()
     columns = slice(signal.start * file.width, (signal.start + signal.samples) * file.width)
-    matches = [_ONSET.match(record.tobytes()) for record in file.records[:, columns]]
+    records = file.records if file.discontinuous else file.records[:1]
+    matches = [_ONSET.match(record.tobytes()) for record in records[:, columns]]
     found = [number(match[1].decode()) for match in matches if match]
     return tuple(one for one in found if one is not None) if len(found) == len(matches) else ()
 

@@ -94,10 +94,12 @@ def broken_equations(leads: tuple[str, ...], samples_mv: NDArray[np.float64]) ->
     for lead, (equation, weights) in _EQUATIONS.items():
         if lead not in at:
             continue
-        error = np.abs(samples_mv[at[lead]] - weights @ basis)
-        error = error[np.isfinite(error)]
-        if error.size and np.mean(error > _TOLERANCE_MV) > 0.01:
-            found.append(f"{lead} is not {equation}: up to {error.max() * 1000:.0f} uV apart")
+        error = weights @ basis
+        error -= samples_mv[at[lead]]
+        np.abs(error, out=error)
+        broken = np.count_nonzero(error > _TOLERANCE_MV)
+        if broken and broken > 0.01 * np.count_nonzero(np.isfinite(error)):
+            found.append(f"{lead} is not {equation}: up to {np.nanmax(error) * 1000:.0f} uV apart")
     return tuple(found)
 
 
