@@ -27,3 +27,13 @@ def crc16_ccitt(data: bytes) -> int:
         for _ in range(8):
             crc = (crc << 1 ^ (0x1021 if crc & 0x8000 else 0)) & 0xFFFF
     return crc
+
+
+def crc8(data: bytes) -> int:
+    """CRC of polynomial 0x07, start 0, not reflected."""
+    crc = 0
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = (crc << 1 ^ (0x07 if crc & 0x80 else 0)) & 0xFF
+    return crc

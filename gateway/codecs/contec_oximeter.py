@@ -1,15 +1,7 @@
 """What Contec's CMS50 oximeters say, in the three protocols that hide behind one name.
 
-**old** (5 bytes, 60/s; 19200 baud, 8O1): only the first byte has bit 7.
-
-====  ==========================================================================================
-byte  bits
-====  ==========================================================================================
-0     7 = 1, 6 beep, 5 SpO2 drops, 4 searched too long, 3-0 signal
-1     pleth
-2     6 pulse rate bit 7, 5 searching, 4 probe error, 3-0 bar
-3, 4  pulse rate bits 6-0, SpO2
-====  ==========================================================================================
+**old** (60/s; 19200 baud, 8O1): the five bytes of :mod:`gateway.codecs.oximeter_sample`, whose flags are of
+byte 0: 6 beep, 5 SpO2 drops, 4 searched too long; of byte 2: 5 searching, 4 probe error.
 
 Its memory: ``F2 80 00`` three times and three bytes of length, then 3 bytes a second: ``F0`` or ``F1`` (bit 0
 is bit 7 of the pulse rate), pulse rate with bit 7 set, SpO2; at the end ``F6 F6 F6``.
@@ -32,8 +24,7 @@ type  bytes
 modulo 128): ``EB 00 06 pleth bar``, 60/s; ``EB 01 flag pulse SpO2 index index``, 1/s, where flag 06 adds 128
 to the pulse rate, and the index has 7 bits a byte, low byte first.
 
-No value is 0 or 127 for SpO2, and anything beyond 100 %; 0 or 255 for pulse rate; FFFF (v7), ``7F 00`` (hid)
-or 0 for the index.
+No value is FFFF (v7), ``7F 00`` (hid) or 0 for the index; for the others as in the five bytes.
 
 Source: atbrask/CMS50Dplus and iphands (old); serial traffic of headrotor/art-sensors, and Contec's protocol
 V7.0 as three public programs have it (v7); icefest/pulseoxdl with its recorded transmissions (hid). Evidence:
@@ -43,12 +34,11 @@ capture (v7, hid), one implementation (old, stored data).
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from types import MappingProxyType
 
 from gateway.codecs.framing import Blocks
+from gateway.codecs.oximeter_sample import Sample, conditions_of, parse_five, sample_of
 
-_NO_PULSE = {0, 0xFF}
 _NO_INDEX_V7, _NO_INDEX_HID = {0, 0xFFFF}, {0, 0x7F}
 _V7_LENGTHS = {
     **dict.fromkeys((0x01, 0x02, 0x03, 0x04, 0x05, 0x11, 0x15), 7),
@@ -72,26 +62,6 @@ _REASONS = {
 }
 _FIRST_FLAGS = ((0x20, "SpO2 drops"), (0x10, "searched too long"))
 _OLD_FLAGS = ((0x20, "searching"), (0x10, "probe error"))
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """One moment.
-
-    Parameters
-    ----------
-    spo2, pulse_rate, perfusion_index : Decimal, optional
-        Percent, 1/min, percent. None where there is no value.
-    conditions : tuple of str
-    is_stored : bool
-        Of the device's memory: when it was is not said.
-    """
-
-    spo2: Decimal | None
-    pulse_rate: Decimal | None
-    perfusion_index: Decimal | None = None
-    conditions: tuple[str, ...] = ()
-    is_stored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,11 +95,10 @@ class Protocol:
 def parse_old(frame: bytes) -> tuple[Sample | Notice, ...]:
     """A frame that :func:`old_blocks` found."""
     if len(frame) == 5:
-        conditions = _set(frame[0], _FIRST_FLAGS) + _set(frame[2], _OLD_FLAGS)
-        return (_sample(frame[4], frame[3] | (frame[2] & 0x40) << 1, None, conditions),)
+        return (parse_five(frame, first=_FIRST_FLAGS, third=_OLD_FLAGS),)
     if frame[0] & 0xFE == 0xF0:
         pulse = frame[1] & 0x7F | (frame[0] & 0x01) << 7
-        return (_sample(frame[2], pulse, None, is_stored=True),)
+        return (sample_of(frame[2], pulse, None, is_stored=True),)
     if frame[0] == 0xF2:
         count = ((frame[9] & 0x7F) << 14 | (frame[10] & 0x7F) << 7 | frame[11]) + 1
         return (Notice(f"{count // 3} seconds in the memory"),)
@@ -140,16 +109,16 @@ def parse_v7(package: bytes) -> tuple[Sample | Notice, ...]:
     """A package that :func:`v7_blocks` found."""
     kind, data = package[0], unpacked(package)
     if kind == 0x01:
-        conditions = _set(data[0], ((0x80, "probe error"), *_FIRST_FLAGS)) + _set(
+        conditions = conditions_of(data[0], ((0x80, "probe error"), *_FIRST_FLAGS)) + conditions_of(
             data[1], ((0x80, "searching"),)
         )
         index = int.from_bytes(data[5:7], "little")
-        return (_sample(data[4], data[3], None if index in _NO_INDEX_V7 else index, conditions),)
+        return (sample_of(data[4], data[3], None if index in _NO_INDEX_V7 else index, conditions),)
     if kind == 0x0F:
-        return tuple(_sample(data[i], data[i + 1], None, is_stored=True) for i in (0, 2, 4))
+        return tuple(sample_of(data[i], data[i + 1], None, is_stored=True) for i in (0, 2, 4))
     if kind == 0x09:
         index = int.from_bytes(data[2:4], "little")
-        return (_sample(data[0], data[1], None if index in _NO_INDEX_V7 else index, is_stored=True),)
+        return (sample_of(data[0], data[1], None if index in _NO_INDEX_V7 else index, is_stored=True),)
     if kind == 0x0B:
         return (Notice(f"command {data[0]:02X} refused: {_reason(data[1])}"),)
     return (Notice(f"the oximeter leaves: {_reason(data[0])}"),) if kind == 0x0D else ()
@@ -161,7 +130,7 @@ def parse_hid(message: bytes) -> tuple[Sample | Notice, ...]:
         return ()
     pulse = message[3] + (0x80 if message[2] & _HID_ADDS_128 else 0)
     index = message[5] | message[6] << 7
-    return (_sample(message[4], pulse, None if index in _NO_INDEX_HID else index),)
+    return (sample_of(message[4], pulse, None if index in _NO_INDEX_HID else index),)
 
 
 def unpacked(package: bytes) -> bytes:
@@ -218,22 +187,6 @@ def _hid_length(data: bytes) -> int:
 
 def _is_hid(message: bytes) -> bool:
     return message[0] == 0x00 or sum(message[:-1]) & 0x7F == message[-1]
-
-
-def _sample(
-    spo2: int, pulse: int, index: int | None, conditions: tuple[str, ...] = (), *, is_stored: bool = False
-) -> Sample:
-    return Sample(
-        Decimal(spo2) if 0 < spo2 <= 100 else None,
-        None if pulse in _NO_PULSE else Decimal(pulse),
-        None if index is None else Decimal(index).scaleb(-2),
-        conditions,
-        is_stored,
-    )
-
-
-def _set(flags: int, names: tuple[tuple[int, str], ...]) -> tuple[str, ...]:
-    return tuple(name for bit, name in names if flags & bit)
 
 
 def _reason(code: int) -> str:

@@ -32,11 +32,11 @@ by ``decode`` and passed over live. Nothing that deletes or sets is ever said.
 """
 
 from collections.abc import Iterator
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from gateway.codecs.contec_oximeter import PROTOCOLS, Notice, Sample, command
+from gateway.codecs.contec_oximeter import PROTOCOLS, Notice, command
 from gateway.codecs.framing import Frame
+from gateway.codecs.oximeter_sample import Sample
 from gateway.drivers.contract import (
     Driver,
     Event,
@@ -51,12 +51,11 @@ from gateway.drivers.contract import (
     TcpLink,
     UsbLink,
 )
-from gateway.drivers.steadiness import OneFinger
+from gateway.drivers.finger_samples import concluded, reading_of, unusable
+from gateway.drivers.steadiness import REPEAT, OneFinger, repeat_after
 from gateway.errors import DecodeError
-from gateway.model import Observation, Reading, rejected
 
 _NO_FINGER = ("searched too long", "searching", "probe error")
-_NOTED = ("SpO2 drops",)
 _KEEP_ALIVE = "keep-alive"
 _KEEP_ALIVE_S = 4.0
 _SENSELESS = 1024
@@ -69,34 +68,6 @@ _SAID: dict[str, tuple[tuple[bytes, ...], tuple[bytes, ...]]] = {
     "old": ((), ()),
     "hid": (_START_HID, _ALIVE_HID),
 }
-
-
-def unusable(sample: Sample) -> str:
-    """Why a sample is no measurement; empty where it is one."""
-    reasons = [name for name in sample.conditions if name in _NO_FINGER]
-    if sample.spo2 is None:
-        reasons.append("no SpO2")
-    if sample.pulse_rate is None:
-        reasons.append("no pulse rate")
-    return ", ".join(reasons)
-
-
-def reading_of(sample: Sample) -> Reading:
-    """What a sample says when it is taken for itself."""
-    if reason := unusable(sample):
-        return rejected("pulse-oximetry", reason)
-    values = (
-        ("spo2", sample.spo2, "%"),
-        ("pulse-rate", sample.pulse_rate, "/min"),
-        ("perfusion-index", sample.perfusion_index, "%"),
-    )
-    return Reading(
-        kind="pulse-oximetry",
-        observations=tuple(
-            Observation(name, value, unit) for name, value, unit in values if value is not None
-        ),
-        notes=tuple(name for name in sample.conditions if name in _NOTED),
-    )
 
 
 class Frames:
@@ -136,9 +107,8 @@ class Session:
     def __init__(self, protocol: str, settle_s: str, repeat_s: str) -> None:
         self._start, self._alive = _SAID[protocol]
         names = tuple(PROTOCOLS) if protocol == "auto" else (protocol,)
-        repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
         self._hearing = _Hearing(names)
-        self._finger = OneFinger(int(settle_s), repeat)
+        self._finger = OneFinger(int(settle_s), repeat_after(repeat_s))
         self._until_next = 0
         self._is_heard = False
         self._passes_over = False
@@ -181,15 +151,11 @@ class Session:
 
     def _streamed(self, frame: Frame, sample: Sample, at: datetime) -> Events:
         """One good frame a second counts; a bad one always does."""
-        if reason := unusable(sample):
-            self._until_next = 0
-            return self._finger.gone(reason)
-        if self._until_next:
+        if self._until_next and not unusable(sample):
             self._until_next -= 1
             return ()
-        self._until_next = PROTOCOLS[self._hearing.protocol].per_second - 1
-        reading = replace(reading_of(sample), provenance=frame.content)
-        return self._finger.valid(reading.taken(at, by="gateway"))
+        self._until_next = 0 if unusable(sample) else PROTOCOLS[self._hearing.protocol].per_second - 1
+        return concluded(self._finger, sample, frame.content, at)
 
 
 class _Hearing:
@@ -261,9 +227,7 @@ DRIVER = Driver(
     settings=(
         Setting("protocol", ("auto", *PROTOCOLS), "auto", "which of the three; needed for old and hid"),
         Setting("settle_s", ("3", "5", "10", "20"), "5", "seconds that values must be steady"),
-        Setting(
-            "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
-        ),
+        REPEAT,
     ),
     evidence="capture",
     specials=(

@@ -20,7 +20,7 @@ and another strap by public projects. Evidence: capture.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from gateway.codecs.gatt.heart_rate import (
@@ -35,7 +35,7 @@ from gateway.codecs.gatt.heart_rate import (
 )
 from gateway.drivers.contract import BleLink, Driver, Events, Measured, Progress, Read, Setting, Subscribe
 from gateway.drivers.gatt_session import NOTHING_BESIDES, Decoder, GattFrames, left_over
-from gateway.drivers.steadiness import OneHeart
+from gateway.drivers.steadiness import REPEAT, OneHeart, repeat_after
 from gateway.model import Observation, Reading, rejected
 
 _NOUN = "sensor"
@@ -44,7 +44,7 @@ _FASTEST, _ANY_RATE = 300, 500
 EMITS = {"heart-rate": ("/min",), "energy-expended": ("kJ",)}
 SETTINGS = (
     Setting("settle_s", ("5", "10", "20"), "10", "seconds that the rate must be steady"),
-    Setting("repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged rate"),
+    REPEAT,
 )
 
 
@@ -126,8 +126,7 @@ class Session(Frames):
         self, settle_s: str, repeat_s: str, besides: Mapping[str, Decoder] = NOTHING_BESIDES
     ) -> None:
         super().__init__(besides)
-        repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
-        self._heart = OneHeart(int(settle_s), repeat)
+        self._heart = OneHeart(int(settle_s), repeat_after(repeat_s))
 
     def connected(self, at: datetime) -> Events:
         return (*self.inquiries(), Read(LOCATION), Subscribe(MEASUREMENT))

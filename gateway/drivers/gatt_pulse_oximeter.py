@@ -30,7 +30,7 @@ public projects. Evidence: capture.
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from gateway.codecs.gatt import record_access
@@ -63,7 +63,7 @@ from gateway.drivers.gatt_session import (
     timed,
 )
 from gateway.drivers.record_transfer import RecordTransfer
-from gateway.drivers.steadiness import OneFinger
+from gateway.drivers.steadiness import REPEAT, OneFinger, repeat_after
 from gateway.drivers.stored_records import held
 from gateway.model import Observation, Reading, rejected
 
@@ -240,8 +240,7 @@ class Session(Frames):
         besides: Mapping[str, Decoder] = NOTHING_BESIDES,
     ) -> None:
         super().__init__(clock, besides)
-        repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
-        self._finger = OneFinger(int(settle_s), repeat)
+        self._finger = OneFinger(int(settle_s), repeat_after(repeat_s))
         self._recent = Recent()
 
     def connected(self, at: datetime) -> Events:
@@ -303,9 +302,7 @@ DRIVER = Driver(
     evidence="capture",
     settings=(
         Setting("settle_s", ("3", "5", "10", "20"), "5", "seconds that values must be steady"),
-        Setting(
-            "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
-        ),
+        REPEAT,
         CLOCK_SETTING,
     ),
     specials=(

@@ -33,7 +33,7 @@ nmenon/masimo-datacapture. Evidence: capture.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from gateway.drivers.contract import (
@@ -47,7 +47,7 @@ from gateway.drivers.contract import (
     clock_setting,
 )
 from gateway.drivers.line_session import LineFrames
-from gateway.drivers.steadiness import OneFinger
+from gateway.drivers.steadiness import REPEAT, OneFinger, repeat_after
 from gateway.errors import DecodeError
 from gateway.model import Device, Observation, Reading, rejected
 
@@ -198,8 +198,7 @@ class Session(Frames):
 
     def __init__(self, settle_s: str, repeat_s: str, clock: str) -> None:
         super().__init__()
-        repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
-        self._finger = OneFinger(int(settle_s), repeat)
+        self._finger = OneFinger(int(settle_s), repeat_after(repeat_s))
         self._reads_clock = clock == "measure"
 
     def said(self, line: Line) -> Events:
@@ -242,9 +241,7 @@ DRIVER = Driver(
     links=(SerialLink(baudrate=9600), TcpLink()),
     settings=(
         Setting("settle_s", ("3", "5", "10", "20"), "5", "seconds that values must be steady"),
-        Setting(
-            "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
-        ),
+        REPEAT,
         clock_setting("measure", "off"),
     ),
     evidence="capture",

@@ -44,6 +44,7 @@ from gateway.codecs.gatt.fields import names_of
 from gateway.drivers import gatt_pulse_oximeter as standard
 from gateway.drivers.contract import BleLink, Driver, Events, Measured, Setting, Subscribe
 from gateway.drivers.gatt_session import CLOCK_SETTING
+from gateway.drivers.steadiness import REPEAT
 from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
 
@@ -195,9 +196,7 @@ DRIVER = Driver(
     settings=(
         Setting("take", ("finger", "stored"), "finger", "what is measured now, or what it has stored"),
         Setting("settle_s", ("5", "10", "20"), "10", "seconds that values without SmartPoint must be steady"),
-        Setting(
-            "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
-        ),
+        REPEAT,
         CLOCK_SETTING,
     ),
     specials=("SpO2 127", "pulse rate 511", "no finger", "searching for pulses", "amplitude above 20 %"),

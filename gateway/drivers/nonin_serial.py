@@ -26,7 +26,7 @@ Evidence: capture (DF2), one implementation (DF8, DF13), manuals (ASCII); DF1 an
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from types import MappingProxyType
 
 from gateway.codecs.nonin import ASK_CLOCK, ClockAnswers, Sample, set_clock
@@ -44,7 +44,7 @@ from gateway.drivers.contract import (
     TcpLink,
     clock_setting,
 )
-from gateway.drivers.steadiness import OneFinger
+from gateway.drivers.steadiness import REPEAT, OneFinger, repeat_after
 from gateway.model import Observation, Reading, rejected
 
 _NO_FINGER = ("sensor disconnected", "out of track", "sensor alarm", "no measurement")
@@ -116,7 +116,7 @@ class Session:
         self._command = select_format(data_format) if select == "yes" and data_format in _SELECTABLE else b""
         self._hearing = Hearing(FORMATS if data_format == "auto" else {data_format: FORMATS[data_format]})
         self._settle_s = int(settle_s)
-        self._repeat = None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
+        self._repeat = repeat_after(repeat_s)
         self._finger: OneFinger | None = None
         self._records: deque[bytes] = deque(maxlen=_RECORDS_REMEMBERED)
         self._clock = clock
@@ -184,9 +184,7 @@ DRIVER = Driver(
     settings=(
         Setting("data_format", ("auto", *FORMATS), "auto", "what the device is set to send"),
         Setting("settle_s", ("3", "5", "10", "20"), "5", "seconds that values must be steady"),
-        Setting(
-            "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
-        ),
+        REPEAT,
         Setting("select", ("no", "yes"), "no", "set the device to data_format when it connects"),
         clock_setting("off", "measure", "set"),
     ),

@@ -12,8 +12,17 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import ClassVar
 
-from gateway.drivers.contract import Events, Measured, Progress
+from gateway.drivers.contract import Events, Measured, Progress, Setting
 from gateway.model import Reading
+
+REPEAT = Setting(
+    "repeat_s", ("60", "300", "900", "never"), "300", "seconds to the next of an unchanged value"
+)
+
+
+def repeat_after(repeat_s: str) -> timedelta | None:
+    """What the setting `REPEAT` means; None for never."""
+    return None if repeat_s == "never" else timedelta(seconds=int(repeat_s))
 
 
 @dataclass(slots=True)

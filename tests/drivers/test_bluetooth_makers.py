@@ -1,13 +1,15 @@
-"""Devices with services of their makers' own: A&D's family, Nonin 3230, Polar H10."""
+"""Devices with services of their makers' own: A&D's family, Nonin 3230, Polar H10, O2Ring, BerryMed."""
 
 import struct
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.codecs.checksum import crc8
 from gateway.codecs.polar_pmd import CONTROL_POINT, DATA, decode_ekg
 from gateway.drivers import (
     ClockSet,
@@ -24,7 +26,10 @@ from gateway.drivers import (
     load,
 )
 from gateway.drivers.and_ble import COMMANDS, OLD_SCALE, command_text
+from gateway.drivers.berrymed_oximeter import STREAM
 from gateway.drivers.nonin_3230 import OXIMETRY
+from gateway.drivers.viatom_o2ring import ANSWERS
+from gateway.drivers.viatom_o2ring import COMMANDS as COMMANDS_OF_THE_RING
 from gateway.errors import DecodeError
 from gateway.model import EkgRecording, Reading
 
@@ -32,7 +37,7 @@ AT = datetime(2026, 3, 2, 9, 14, 5, tzinfo=UTC)
 RATE = 130.17
 CHANNELS = (
     *("2A35", "2A1C", "2A9D", "2A37", "2A5E", "2A52"),
-    *(COMMANDS, OLD_SCALE, OXIMETRY, CONTROL_POINT, DATA),
+    *(COMMANDS, OLD_SCALE, OXIMETRY, CONTROL_POINT, DATA, ANSWERS, STREAM),
 )
 
 
@@ -294,10 +299,73 @@ def test_samples_have_their_sign_and_all_their_bits() -> None:
     assert decode_ekg(value).last_ns == 599_616_000 * 10**9
 
 
+# O2Ring and BerryMed
+
+
+def numbers(reading: Reading) -> list[Decimal | None]:
+    return [observation.value for observation in reading.observations]
+
+
+def asked(events: Events) -> list[bytes]:
+    return [event.data for event in events if isinstance(event, Send)]
+
+
+def ring_answer(spo2: int, pulse_rate: int, *, finger: int = 1) -> bytes:
+    data = bytes((spo2, pulse_rate, 0, 0, 0, 0, 0, 0x61, 0, 0x92, 0x0A, finger, 0))
+    answer = bytes.fromhex("55 00 FF 00 00 0D 00") + data
+    return answer + bytes((crc8(answer),))
+
+
+def test_a_ring_is_asked_every_two_seconds_and_never_reset() -> None:
+    talk = conversation("viatom-o2ring")
+    first = talk.connected(AT)
+    assert asked(first) == [bytes.fromhex("AA 17 E8 00 00 00 00 1B")]
+    assert first.index(Subscribe(ANSWERS)) < first.index(Send(asked(first)[0], COMMANDS_OF_THE_RING))
+    assert first[-1] == SetTimer("ask", 2)
+    assert asked(talk.timer("ask", AT)) == asked(first)
+
+
+def test_a_ring_gives_one_reading_when_its_values_are_steady() -> None:
+    talk = conversation("viatom-o2ring", settle_s="6", repeat_s="never")
+    values = ((98, 66), (97, 67), (98, 66), (98, 66))
+    found = [readings(received(talk, ANSWERS, ring_answer(*value))) for value in values]
+    assert [[numbers(reading) for reading in each] for each in found] == [[], [], [[98, 66]], []]
+
+
+@pytest.mark.parametrize("cut", range(1, 21))
+def test_an_answer_of_the_ring_may_come_in_two_pieces_and_after_a_lost_one(cut: int) -> None:
+    talk = conversation("viatom-o2ring", settle_s="4", repeat_s="never")
+    answer = ring_answer(98, 66)
+    received(talk, ANSWERS, answer)
+    received(talk, ANSWERS, ring_answer(20, 20)[:cut])  # its rest was lost
+    talk.timer("silence", AT)
+    (reading,) = readings((*received(talk, ANSWERS, answer[:cut]), *received(talk, ANSWERS, answer[cut:])))
+    assert numbers(reading) == [98, 66]
+
+
+def test_of_a_stream_of_five_bytes_one_good_frame_a_second_counts() -> None:
+    talk = conversation("berrymed-oximeter", settle_s="3", repeat_s="never")
+    good = bytes.fromhex("85 28 46 02 61") * 50
+    found = [readings(received(talk, STREAM, good, AT + timedelta(seconds=s / 2))) for s in range(8)]
+    assert [len(each) for each in found] == [0, 0, 0, 0, 1, 0, 0, 0]
+    assert numbers(found[4][0]) == [97, 130]
+
+
+def test_a_finger_that_leaves_for_a_single_frame_is_another_finger() -> None:
+    talk = conversation("berrymed-oximeter", settle_s="3", repeat_s="never")
+    good, gone = bytes.fromhex("85 28 06 46 61"), bytes.fromhex("85 28 16 46 61")
+    at = [AT + timedelta(seconds=second) for second in range(8)]
+    assert not readings(received(talk, STREAM, good, at[0]) + received(talk, STREAM, good + gone, at[1]))
+    found = [readings(received(talk, STREAM, good, moment)) for moment in at[2:5]]
+    assert [len(each) for each in found] == [0, 0, 1]
+
+
 # All of them
 
 
-@pytest.mark.parametrize("driver", ["and-ble", "nonin-3230", "polar-h10"])
+@pytest.mark.parametrize(
+    "driver", ["and-ble", "nonin-3230", "polar-h10", "viatom-o2ring", "berrymed-oximeter"]
+)
 @settings(max_examples=80)
 @given(
     st.lists(

@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from gateway.codecs.contec_oximeter import (
     PROTOCOLS,
-    Sample,
     command,
     parse_hid,
     parse_old,
     parse_v7,
     unpacked,
 )
+from gateway.codecs.oximeter_sample import Sample
 from gateway.drivers import Events, Fault, Measured, Progress, Send, SerialLink, load
 from gateway.drivers.contec_cms50d import DRIVER, Session
 from gateway.testing import decode

@@ -6,7 +6,10 @@ from decimal import Decimal
 
 import pytest
 
+from gateway.codecs.checksum import crc8
 from gateway.drivers import Measured, load
+from gateway.drivers.berrymed_oximeter import STREAM
+from gateway.drivers.viatom_o2ring import ANSWERS
 from gateway.model import Reading
 from gateway.testing import Outcome, decode
 
@@ -29,6 +32,20 @@ TIMES_THAT_ARE_NONE = (
     "FFFFFFFFFFFFFF",
 )
 
+
+def ring(spo2: int, pulse_rate: int, *, finger: int = 1) -> str:
+    """The answer of an O2Ring."""
+    data = bytes((spo2, pulse_rate, 0, 0, 0, 0, 0, 0x61, 0, 0x92, 0x0A, finger, 0))
+    answer = bytes.fromhex("55 17 E8 00 00 0D 00") + data
+    return (answer + bytes((crc8(answer),))).hex()
+
+
+RING_NONE = (
+    *(ring(spo2, 66) for spo2 in (0, 101, 127, 255)),
+    *(ring(98, pulse_rate) for pulse_rate in (0, 255)),
+    ring(255, 255),
+    ring(98, 66, finger=0),
+)
 REJECTED = (  # driver, characteristic, value with {} for each of some numbers that are none, those numbers
     ("gatt-blood-pressure", "2A35", "00 {} 5000 5E00", SPECIALS),
     ("gatt-blood-pressure", "2A35", "01 7900 {} 5E00", SPECIALS),
@@ -62,6 +79,12 @@ REJECTED = (  # driver, characteristic, value with {} for each of some numbers t
     ),
     ("gatt-glucose", "2A18", "08 0100 EA07040A0B0C0D {}", ("0000", "2000", "0400")),
     ("gatt-glucose", "2A18", "00 0100 {}", ("EA07040A0B0C0D",)),
+    ("viatom-o2ring", ANSWERS, "{}", RING_NONE),
+    ("berrymed-oximeter", STREAM, "85 28 06 46 {}", ("00", "65", "7F")),
+    ("berrymed-oximeter", STREAM, "85 28 46 {} 61", ("7F",)),
+    ("berrymed-oximeter", STREAM, "85 28 06 {} 61", ("00",)),
+    ("berrymed-oximeter", STREAM, "85 28 {} 46 61", ("16", "26", "36", "56")),
+    ("berrymed-oximeter", STREAM, "{} 28 06 46 61", ("A5", "E0")),
     ("gatt-heart-rate", "2A37", "00 {}", ("00",)),
     ("gatt-heart-rate", "2A37", "04 {}", ("00",)),
     ("gatt-heart-rate", "2A37", "01 {}", ("0000", "FFFF", "FF07", "FF01")),
