@@ -207,8 +207,11 @@ _MEANINGS: Mapping[tuple[str, int], str] = {
     ("PV1", 2): "patient class, `U` where nobody stated one",
     ("PV1", 3): "location, exactly as received",
     ("PV1", 19): "visit number",
+    ("ORC", 1): "a result; the segment is left out where nobody ordered it",
+    ("ORC", 2): "the placer's number of [the order](../how-to/connect-an-ehr.md#orders-in), as received",
+    ("ORC", 3): "as OBR-3",
     ("OBR", 1): "set id",
-    ("OBR", 2): "the filler number again",
+    ("OBR", 2): "as ORC-2; without an order in `pcd-01` the filler number again",
     ("OBR", 3): "filler number: the same in every correction of the reading",
     ("OBR", 4): "the panel of the kind of reading, below; without one the first result's own code",
     ("OBR", 7): "when it was measured, as the device states it",
@@ -268,7 +271,8 @@ def hl7_profiles() -> str:
     return (
         f"# HL7 profiles\n\n{_WRITTEN}\n"
         "What each profile that a destination may choose puts into each field of ORU^R01. The examples "
-        "are one questionable blood pressure, by a device whose clock was read; of `pcd-01` the last OBX. "
+        "are one questionable blood pressure that was ordered, by a device whose clock was read; of `pcd-01` the "
+        "last OBX. "
         "Fields that are not listed are never sent.\n\n"
         f"| field | what it holds | {heading} |\n|---|---|{'---|' * len(PROFILES)}\n{fields}\n\n"
         "## Status\n\nA result without a value has OBX-11 `X`. A correction has OBR-25 `C`, and `C` in "
@@ -295,6 +299,7 @@ def _example(profile: Profile) -> Message:
         filler_number="G7ABCDEF-R1",
         sent_at=_TAKEN + timedelta(seconds=6),
         profile=profile.between("EXAM", ("EHR", "NORTHCLINIC")),
+        placer_number="ORD7762^OE",
     )
     return parse(built)
 

@@ -121,9 +121,9 @@ def withdraw(reading: int, reason: str, delete: bool, config_file: Path) -> None
 
 def _checked(db: Connection, stated: Patient) -> Patient:
     """The patient whom the store knows by the stated number, or the stated one where it knows none."""
-    from gateway.service.filing import known_patient  # noqa: PLC0415 - keeps other commands quick
+    from gateway.store import patients  # noqa: PLC0415 - keeps other commands quick
 
-    known = known_patient(db, stated.id)
+    known = patients.known(db, stated.id)
     if known is None:
         if not stated.family_name:
             raise StoreError(
@@ -143,12 +143,10 @@ def _decide(
 ) -> tuple["Decided", tuple[str, ...]]:
     from gateway.service import load_configuration  # noqa: PLC0415 - keeps other commands quick
     from gateway.service.filing import Filing  # noqa: PLC0415 - as above
-    from gateway.service.outgoing import Outgoing, profiles_of  # noqa: PLC0415 - as above
+    from gateway.service.outgoing import Outgoing  # noqa: PLC0415 - as above
 
     configuration = load_configuration(config_file)
-    outgoing = Outgoing(
-        profiles=profiles_of(configuration), zone=configuration.site.zone, now=lambda: datetime.now(UTC)
-    )
+    outgoing = Outgoing.of(configuration, now=lambda: datetime.now(UTC))
     with Database(configuration.store.path) as database:
         decided = database.do(work(Filing(outgoing=outgoing, actor=getpass.getuser())))
         ways = tuple(

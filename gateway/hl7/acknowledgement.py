@@ -44,6 +44,7 @@ ERROR_TEXTS = {
     202: "Unsupported processing id",
     203: "Unsupported version id",
     204: "Unknown key identifier",
+    205: "Duplicate key identifier",
     207: "Application internal error",
 }
 
@@ -162,9 +163,35 @@ def build_acknowledgement(
     at : datetime
     refusal : Refusal, optional
     """
+    code = _CODES[result][_wants_commit(message.header)]
+    return build(answer_segments(message, code, control_id=control_id, at=at, refusal=refusal))
+
+
+def answer_segments(
+    message: Message,
+    code: str,
+    *,
+    control_id: str,
+    at: datetime,
+    refusal: Refusal | None = None,
+    response: tuple[str, str, str] | None = None,
+) -> list[SegmentValues]:
+    """MSH, MSA and ERR of an answer to `message`, with that MSA-1.
+
+    Parameters
+    ----------
+    message : Message
+    code : str
+    control_id : str
+    at : datetime
+    refusal : Refusal, optional
+    response : tuple of str, optional
+        MSH-9 where the answer is more than an ACK.
+    """
     header = message.header
     version = header.get(12) or "2.5.1"
     old = _is_before_v25(version)
+    kind = response or ("ACK", message.trigger, "ACK")
     answer: list[SegmentValues] = [
         (
             "MSH",
@@ -174,25 +201,18 @@ def build_acknowledgement(
                 5: header.get(3),
                 6: header.get(4),
                 7: hl7_time(at),
-                9: ("ACK", message.trigger, "" if old else "ACK"),
+                9: kind[:2] if old else kind,
                 10: control_id,
                 11: header.get(11) or "P",
                 12: version,
                 18: "UNICODE UTF-8",
             },
         ),
-        (
-            "MSA",
-            {
-                1: _CODES[result][_wants_commit(header)],
-                2: message.control_id,
-                3: refusal.text if refusal and old else "",
-            },
-        ),
+        ("MSA", {1: code, 2: message.control_id, 3: refusal.text if refusal and old else ""}),
     ]
     if refusal is not None:
         answer.append(_err_v23(refusal) if old else _err(refusal))
-    return build(answer)
+    return answer
 
 
 def refuse_unreadable(data: bytes, refusal: Refusal, *, control_id: str, at: datetime) -> bytes:

@@ -47,6 +47,7 @@ def build_oru(
     sent_at: datetime,
     profile: Profile,
     amendment: Amendment = "",
+    placer_number: str = "",
 ) -> bytes:
     """The message that files `reading` with `patient`, or takes it back.
 
@@ -65,6 +66,8 @@ def build_oru(
     amendment : {"", "C", "W", "D"}
         A correction says ``C`` in OBR-25, and in OBX-11 of every result that is final; what takes back
         says ``W`` or ``D`` in every OBX-11, with the value that it takes back.
+    placer_number : str
+        ORC-2 and OBR-2, encoded, of the order that the reading carries out; without one there is no ORC.
 
     Raises
     ------
@@ -78,7 +81,11 @@ def build_oru(
     segments: list[SegmentValues] = [_header(control_id, sent_at, profile), _person(patient)]
     if encounter is not None:
         segments.append(_visit(encounter))
-    segments.append(_order(reading, filler_number, measured_at, sent_at, profile, amendment))
+    placer = Er7(placer_number)
+    if placer:
+        segments.append(("ORC", {1: "RE", 2: placer, 3: (filler_number, "GATEWAY")}))
+    report = _order(reading, filler_number, measured_at, sent_at, profile, amendment)
+    segments.append(("OBR", {**report, 2: placer}) if placer else ("OBR", report))
     is_pcd = profile.nomenclature == "MDC"
     lines = pcd01.device(reading) if is_pcd else []
     first = len(lines) + 1
@@ -131,21 +138,18 @@ def _order(
     sent_at: datetime,
     profile: Profile,
     amendment: Amendment,
-) -> SegmentValues:
+) -> dict[int, Field]:
     is_pcd = profile.nomenclature == "MDC"
     number = (filler_number, "GATEWAY")
-    return (
-        "OBR",
-        {
-            1: 1,
-            2: number if is_pcd else "",
-            3: number,
-            4: _own(pcd01.ORDERED if is_pcd else _ordered(reading), profile.codes),
-            7: measured_at,
-            22: hl7_time(sent_at),
-            25: "C" if amendment else REPORT_STATUS[reading.status],
-        },
-    )
+    return {
+        1: 1,
+        2: number if is_pcd else "",
+        3: number,
+        4: _own(pcd01.ORDERED if is_pcd else _ordered(reading), profile.codes),
+        7: measured_at,
+        22: hl7_time(sent_at),
+        25: "C" if amendment else REPORT_STATUS[reading.status],
+    }
 
 
 def _ordered(reading: Reading) -> tuple[str, str, str]:

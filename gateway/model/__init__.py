@@ -1,6 +1,7 @@
 """The words of the project: readings, devices, patients, EKGs, and the vocabulary of what is measured."""
 
 from gateway.model.ekg import STANDARD_LEADS, DeviceMeasurement, EkgGroup, EkgRecording
+from gateway.model.order import Order
 from gateway.model.patient import Encounter, Identifier, Patient
 from gateway.model.reading import Device, Observation, Reading, Sent, Status, rejected
 from gateway.model.vocabulary import ReadingKind
@@ -14,6 +15,7 @@ __all__ = [
     "Encounter",
     "Identifier",
     "Observation",
+    "Order",
     "Patient",
     "Reading",
     "ReadingKind",

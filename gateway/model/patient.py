@@ -1,7 +1,10 @@
 """Whose a reading is: the patient, and the visit that put the patient in a room."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,17 @@ class Patient:
         return self.identifiers[0].text
 
 
+Particular = Literal["name", "birth_date", "sex"]
+PARTICULARS: Mapping[Particular, tuple[str, ...]] = MappingProxyType(
+    {
+        "name": ("family_name", "given_name", "middle_name"),
+        "birth_date": ("birth_date",),
+        "sex": ("sex",),
+    }
+)
+"""What a message states, or leaves out, as one; and the attributes of a patient that it is."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Encounter:
     """A patient in a room, from the message that said so until one that ends it.
@@ -74,6 +88,8 @@ class Encounter:
     visit : Identifier, optional
     opened_at : datetime
     closed_at : datetime, optional
+    by_order : str
+        The order that opened it, where no ADT message did.
     """
 
     room: str
@@ -83,3 +99,4 @@ class Encounter:
     visit: Identifier | None = None
     opened_at: datetime
     closed_at: datetime | None = None
+    by_order: str = ""

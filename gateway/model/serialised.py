@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from gateway.model.kinds import ReadingKind
+from gateway.model.order import Order
 from gateway.model.patient import Encounter, Identifier, Patient
 from gateway.model.reading import Device, Observation, Reading, Sent
 from gateway.model.vocabulary import term
@@ -134,6 +135,25 @@ def encounter_from_row(row: Mapping[str, Any]) -> Encounter:
         "closed_at": _moment(row["closed_at"]),
     }
     return Encounter(**{**row, **changed})
+
+
+def order_to_row(order: Order) -> Json:
+    return asdict(order) | {
+        "codes": list(order.codes),
+        "patient": None if order.patient is None else patient_to_row(order.patient),
+        "encounter": None if order.encounter is None else encounter_to_row(order.encounter),
+        "due_at": _iso(order.due_at),
+    }
+
+
+def order_from_row(row: Mapping[str, Any]) -> Order:
+    changed = {
+        "codes": tuple(row["codes"]),
+        "patient": None if row["patient"] is None else patient_from_row(row["patient"]),
+        "encounter": None if row["encounter"] is None else encounter_from_row(row["encounter"]),
+        "due_at": _moment(row["due_at"]),
+    }
+    return Order(**{**row, **changed})
 
 
 def _iso(moment: datetime | None) -> str | None:

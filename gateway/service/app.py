@@ -14,10 +14,11 @@ from gateway.service.acceptance import Acceptance, Accepted
 from gateway.service.configuration import Configuration
 from gateway.service.device_task import DeviceTask
 from gateway.service.inbound import InboundServer
+from gateway.service.intake import Intake
 from gateway.service.journal import Journal
 from gateway.service.lane import Lane
 from gateway.service.mllp_sender import MllpSender
-from gateway.service.outgoing import Outgoing, profiles_of
+from gateway.service.outgoing import Outgoing, ordering_of
 from gateway.service.supervision import supervised
 from gateway.store import Database
 from gateway.transports import open_transport
@@ -62,7 +63,17 @@ async def run_service(configuration: Configuration, stop: asyncio.Event) -> None
 def _inbound(configuration: Configuration, database: Database) -> InboundServer | None:
     if configuration.inbound is None:
         return None
-    return InboundServer(table=configuration.inbound, database=database, now=_now)
+    return InboundServer(
+        table=configuration.inbound,
+        database=database,
+        intake=Intake(
+            zone=configuration.site.zone,
+            ordering=ordering_of(configuration.orders),
+            longest_encounter=timedelta(seconds=configuration.rooms.longest_encounter_s),
+            rooms_by_order=configuration.orders.open_rooms,
+        ),
+        now=_now,
+    )
 
 
 @dataclass(slots=True)
@@ -74,8 +85,8 @@ class _Assembly:
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What is to run, by name."""
-        profiles = profiles_of(self.configuration)
-        lanes = {name: self._lane(name, profile) for name, profile in profiles.items()}
+        outgoing = Outgoing.of(self.configuration, now=_now)
+        lanes = {name: self._lane(name, profile) for name, profile in outgoing.profiles.items()}
 
         def queued() -> None:
             for lane in lanes.values():
@@ -83,7 +94,7 @@ class _Assembly:
 
         acceptance = Acceptance(
             database=self.database,
-            outgoing=Outgoing(profiles=profiles, zone=self.configuration.site.zone, now=_now),
+            outgoing=outgoing,
             longest_encounter=timedelta(seconds=self.configuration.rooms.longest_encounter_s),
             queued=queued,
         )

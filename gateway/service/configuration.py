@@ -17,7 +17,7 @@ from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7 import pcd01
 from gateway.hl7.oru import PANELS
 from gateway.hl7.profiles import PROFILES, Code
-from gateway.model.vocabulary import TERMS, UNITS
+from gateway.model.vocabulary import TERMS, UNITS, ReadingKind
 from gateway.service.destinations import DeliveryTable
 from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
 
@@ -154,6 +154,14 @@ class RoomsTable(_Table):
     longest_encounter_s: float = Field(default=7200.0, gt=0)
 
 
+class OrdersTable(_Table):
+    """Which services are carried out here, how long an order waits, and whether it tells who is in a room."""
+
+    services: dict[str, list[ReadingKind]] = Field(default_factory=dict)
+    within_s: float = Field(default=86400.0, gt=0)
+    open_rooms: bool = True
+
+
 class Configuration(_Table):
     """Everything that `gateway run` needs to know."""
 
@@ -163,6 +171,7 @@ class Configuration(_Table):
     bluetooth: BluetoothTable = BluetoothTable()
     drivers: DriversTable = DriversTable()
     rooms: RoomsTable = RoomsTable()
+    orders: OrdersTable = OrdersTable()
     destinations: dict[str, DestinationTable] = Field(min_length=1)
     devices: dict[str, DeviceTable] = Field(default_factory=dict)
 

@@ -143,12 +143,6 @@ def found(db: sqlite3.Connection, reading_id: int) -> StoredReading:
     return stored
 
 
-def known_patient(db: sqlite3.Connection, patient_id: str) -> Patient | None:
-    """The patient of that number and authority, with the latest particulars that the EHR gave."""
-    known = encounters.of_patient(db, patient_id)
-    return known[-1].encounter.patient if known else None
-
-
 def _encounter_of(db: sqlite3.Connection, patient: Patient, moment: datetime) -> StoredEncounter:
     for stored in reversed(encounters.of_patient(db, patient.id)):
         encounter = stored.encounter

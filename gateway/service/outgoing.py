@@ -2,16 +2,21 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Self
 from zoneinfo import ZoneInfo
 
+from gateway.hl7.ordered_services import SERVICES
 from gateway.hl7.oru import Amendment, build_oru
 from gateway.hl7.profiles import PROFILES, Profile
 from gateway.model import Reading
-from gateway.service.configuration import Configuration, DestinationTable
-from gateway.store import outbox
+from gateway.service.configuration import Configuration, DestinationTable, OrdersTable
+from gateway.service.device_time import moment_of
+from gateway.service.ordering import Ordering
+from gateway.store import orders, outbox
 from gateway.store.encounters import StoredEncounter
+from gateway.store.orders import StoredOrder
 
 
 def profiles_of(configuration: Configuration) -> Mapping[str, Profile]:
@@ -34,6 +39,12 @@ def _profile(site: str, destination: DestinationTable) -> Profile:
     )
 
 
+def ordering_of(table: OrdersTable) -> Ordering:
+    """The services that can be ordered: the site's codes, and those that mean the same everywhere."""
+    own = {code: frozenset(kinds) for code, kinds in table.services.items()}
+    return Ordering(services={**SERVICES, **own}, within=timedelta(seconds=table.within_s))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outgoing:
     """Builds messages and puts them in the outbox.
@@ -45,11 +56,22 @@ class Outgoing:
     zone : ZoneInfo
         The site's, in which a message says when it was made.
     now : callable
+    ordering : Ordering
     """
 
     profiles: Mapping[str, Profile]
     zone: ZoneInfo
     now: Callable[[], datetime]
+    ordering: Ordering = field(default_factory=Ordering)
+
+    @classmethod
+    def of(cls, configuration: Configuration, *, now: Callable[[], datetime]) -> Self:
+        return cls(
+            profiles=profiles_of(configuration),
+            zone=configuration.site.zone,
+            now=now,
+            ordering=ordering_of(configuration.orders),
+        )
 
     def queue(
         self,
@@ -82,6 +104,7 @@ class Outgoing:
         filler_number = outbox.filler_number(db, reading_id)
         bodies = {}
         wanted = dict.fromkeys(self.profiles, _FIRST) if amendments is None else amendments
+        order = self._order(db, reading_id, reading, stored, wanted)
         for destination, amendment in wanted.items():
             control_id = outbox.next_control_id(db)
             bodies[destination, control_id] = build_oru(
@@ -93,6 +116,7 @@ class Outgoing:
                 sent_at=made_at.astimezone(self.zone),
                 profile=self.profiles[destination],
                 amendment=amendment,
+                placer_number=order.order.placer if order else "",
             )
         for (destination, control_id), body in bodies.items():
             outbox.enqueue(
@@ -106,6 +130,22 @@ class Outgoing:
                 stands=wanted[destination] not in _TAKING_BACK,
             )
         return tuple(control_id for _, control_id in bodies)
+
+    def _order(
+        self,
+        db: sqlite3.Connection,
+        reading_id: int,
+        reading: Reading,
+        stored: StoredEncounter,
+        wanted: Mapping[str, Amendment],
+    ) -> StoredOrder | None:
+        """The order that the reading was filed under, or where it is new the one that it carries out."""
+        filed = orders.of_reading(db, reading_id)
+        if filed is None and not set(wanted.values()) <= set(_TAKING_BACK):
+            patient_id = stored.encounter.patient.id
+            filed = self.ordering.order_for(db, reading, patient_id, moment_of(reading, self.now()))
+            orders.file(db, reading_id, filed.id if filed else None)
+        return filed
 
 
 _FIRST: Amendment = ""

@@ -5,8 +5,9 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.model import Encounter
+from gateway.model import Encounter, Patient
 from gateway.model.serialised import encounter_from_row, encounter_to_row
+from gateway.store import patients
 from gateway.store.times import instant, stamp
 
 
@@ -19,12 +20,7 @@ class StoredEncounter:
 def open_encounter(db: sqlite3.Connection, encounter: Encounter) -> int:
     """The patient is in the room from now on; whoever was there before has left."""
     close_room(db, encounter.room, encounter.opened_at)
-    cursor = db.execute(
-        "INSERT INTO encounter (room, patient_id, body, opened_at) VALUES (?, ?, ?, ?)",
-        (encounter.room, encounter.patient.id, _body(encounter), stamp(encounter.opened_at)),
-    )
-    assert cursor.lastrowid is not None
-    return cursor.lastrowid
+    return _add(db, encounter)
 
 
 def close_room(db: sqlite3.Connection, room: str, at: datetime) -> None:
@@ -37,6 +33,42 @@ def close_of_patient(db: sqlite3.Connection, patient_id: str, at: datetime) -> i
         "UPDATE encounter SET closed_at = ? WHERE patient_id = ? AND closed_at IS NULL",
         (stamp(at), patient_id),
     ).rowcount
+
+
+def subject(patient_id: str) -> str:
+    """The patient as a subject of :mod:`gateway.store.movements`."""
+    return f"patient {patient_id}"
+
+
+def opened_at(db: sqlite3.Connection, patient_id: str) -> datetime | None:
+    """When the encounter began in which the patient is now."""
+    row = db.execute(
+        "SELECT MAX(opened_at) AS at FROM encounter WHERE patient_id = ? AND closed_at IS NULL", (patient_id,)
+    ).fetchone()
+    return None if row["at"] is None else instant(row["at"])
+
+
+def last_ended(db: sqlite3.Connection, room: str, patient_id: str) -> datetime | None:
+    """When the latest of the encounters ended that were in the room or of the patient."""
+    row = db.execute(
+        "SELECT MAX(closed_at) AS at FROM encounter WHERE room = ? OR patient_id = ?", (room, patient_id)
+    ).fetchone()
+    return None if row["at"] is None else instant(row["at"])
+
+
+def close_of_order(db: sqlite3.Connection, key: str, at: datetime) -> None:
+    """Nobody is in the room any more whom that order put there."""
+    db.execute(
+        "UPDATE encounter SET closed_at = ? WHERE json_extract(body, '$.by_order') = ? AND closed_at IS NULL",
+        (stamp(at), key),
+    )
+
+
+def correct(db: sqlite3.Connection, patient: Patient) -> None:
+    """Give the patient's particulars to the encounter that is open."""
+    for stored in currently_open(db):
+        if stored.encounter.patient.id == patient.id:
+            replace_body(db, replace(stored, encounter=replace(stored.encounter, patient=patient)))
 
 
 def replace_body(db: sqlite3.Connection, stored: StoredEncounter) -> None:
@@ -66,12 +98,7 @@ def of_patient(db: sqlite3.Connection, patient_id: str) -> tuple[StoredEncounter
 
 def add_past(db: sqlite3.Connection, encounter: Encounter) -> StoredEncounter:
     """An encounter that covers no time: no reading is ever put to it but by a person."""
-    cursor = db.execute(
-        "INSERT INTO encounter (room, patient_id, body, opened_at, closed_at) VALUES (?, ?, ?, ?, ?)",
-        (encounter.room, encounter.patient.id, _body(encounter), *[stamp(encounter.opened_at)] * 2),
-    )
-    assert cursor.lastrowid is not None
-    return find(db, cursor.lastrowid)
+    return find(db, _add(db, encounter, closed_at=encounter.opened_at))
 
 
 def currently_open(db: sqlite3.Connection) -> tuple[StoredEncounter, ...]:
@@ -81,6 +108,22 @@ def currently_open(db: sqlite3.Connection) -> tuple[StoredEncounter, ...]:
 
 def find(db: sqlite3.Connection, encounter_id: int) -> StoredEncounter:
     return _stored(db.execute("SELECT * FROM encounter WHERE id = ?", (encounter_id,)).fetchone())
+
+
+def _add(db: sqlite3.Connection, encounter: Encounter, closed_at: datetime | None = None) -> int:
+    patients.first_seen(db, encounter.patient)
+    cursor = db.execute(
+        "INSERT INTO encounter (room, patient_id, body, opened_at, closed_at) VALUES (?, ?, ?, ?, ?)",
+        (
+            encounter.room,
+            encounter.patient.id,
+            _body(encounter),
+            stamp(encounter.opened_at),
+            stamp(closed_at) if closed_at else None,
+        ),
+    )
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
 
 
 def _stored(row: sqlite3.Row) -> StoredEncounter:

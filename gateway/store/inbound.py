@@ -7,21 +7,28 @@ from datetime import datetime
 from gateway.store.times import stamp
 
 
-def answer_to(db: sqlite3.Connection, sender: str, control_id: str, body: bytes) -> bytes | None:
-    """The answer that the very same message got before."""
+def answers_to(db: sqlite3.Connection, sender: str, control_id: str, body: bytes) -> tuple[bytes, ...] | None:
+    """The answers that the very same message got before; None where it is new."""
     row = db.execute(
-        "SELECT answer FROM inbound WHERE sender = ? AND control_id = ? AND digest = ?",
+        "SELECT answer, response FROM inbound WHERE sender = ? AND control_id = ? AND digest = ?",
         (sender, control_id, _digest(body)),
     ).fetchone()
-    return None if row is None else bytes(row["answer"])
+    return None if row is None else tuple(bytes(answer) for answer in row if answer is not None)
 
 
 def keep(
-    db: sqlite3.Connection, sender: str, control_id: str, body: bytes, answer: bytes, at: datetime
+    db: sqlite3.Connection,
+    sender: str,
+    control_id: str,
+    body: bytes,
+    answers: tuple[bytes, ...],
+    at: datetime,
 ) -> None:
+    """Keep a message with its one or two answers."""
+    answer, response = (*answers, None)[:2]
     db.execute(
-        "INSERT INTO inbound VALUES (?, ?, ?, ?, ?, ?)",
-        (sender, control_id, _digest(body), body, answer, stamp(at)),
+        "INSERT INTO inbound VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (sender, control_id, _digest(body), body, answer, stamp(at), response),
     )
 
 

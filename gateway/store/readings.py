@@ -90,9 +90,10 @@ def hold(db: sqlite3.Connection, reading_id: int, reason: str) -> None:
 
 
 def file(db: sqlite3.Connection, reading_id: int, reading: Reading, encounter_id: int) -> None:
-    """The reading is that patient's; it waits for nobody."""
+    """The reading is that patient's; it waits for nobody, and is under no order yet."""
     db.execute(
-        "UPDATE reading SET body = ?, encounter_id = ?, held = NULL, withdrawn = NULL WHERE id = ?",
+        "UPDATE reading SET body = ?, encounter_id = ?, order_id = NULL, held = NULL, withdrawn = NULL"
+        " WHERE id = ?",
         (json.dumps(reading_to_row(reading)), encounter_id, reading_id),
     )
 

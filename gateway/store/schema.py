@@ -106,6 +106,38 @@ MIGRATIONS = (
         PRIMARY KEY (clock, subject)
     ) STRICT;
     """,
+    """
+    CREATE TABLE patient (
+        id           TEXT PRIMARY KEY,        -- as results are filed
+        body         TEXT NOT NULL            -- the latest particulars
+    ) STRICT;
+    INSERT INTO patient SELECT patient_id, json_extract(body, '$.patient') FROM encounter
+        WHERE id IN (SELECT MAX(id) FROM encounter GROUP BY patient_id);
+
+    CREATE TABLE retired (
+        id           TEXT PRIMARY KEY,        -- an identifier that was given up
+        survivor     TEXT NOT NULL,
+        clock        TEXT NOT NULL,
+        stated_at    TEXT
+    ) STRICT;
+
+    CREATE TABLE service_order (
+        id           INTEGER PRIMARY KEY,
+        key          TEXT NOT NULL UNIQUE,    -- the placer's number, with its sender where it names no placer
+        patient_id   TEXT,
+        body         TEXT NOT NULL,
+        is_placed    INTEGER NOT NULL,        -- 0 while only a later message has spoken of it
+        state        TEXT NOT NULL CHECK (state IN ('active', 'held', 'completed', 'withdrawn')),
+        due_at       TEXT NOT NULL            -- from when on it waits for its reading
+    ) STRICT;
+    CREATE INDEX orders_of_a_patient ON service_order (patient_id);
+
+    -- The order that a reading was filed under: its corrections name the same.
+    ALTER TABLE reading ADD COLUMN order_id INTEGER REFERENCES service_order;
+    CREATE INDEX readings_of_an_order ON reading (order_id) WHERE order_id IS NOT NULL;
+    -- A second answer to the same message: the application's, after the commit accept.
+    ALTER TABLE inbound ADD COLUMN response BLOB;
+    """,
 )
 
 

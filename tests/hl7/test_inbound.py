@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.hl7 import parse
 from gateway.hl7.acknowledgement import Refusal
+from gateway.hl7.demographics import Person
 from gateway.hl7.inbound import Arrived, Left, Merged, Updated, meaning
 from gateway.model import Encounter, Identifier, Patient
 
@@ -22,6 +23,7 @@ ALMA = Patient(
     "19610417",
     "F",
 )
+WHO = Person(ALMA, frozenset({"name", "birth_date", "sex"}))
 
 
 def _meaning(event: bytes, *segments: bytes, version: bytes = b"2.5.1") -> object:
@@ -29,9 +31,10 @@ def _meaning(event: bytes, *segments: bytes, version: bytes = b"2.5.1") -> objec
     return meaning(parse(b"\r".join([header, *segments])), AT)
 
 
-@pytest.mark.parametrize("event", [b"A01", b"A02", b"A04", b"A10", b"A12", b"A13"])
+@pytest.mark.parametrize("event", ["A01", "A02", "A04", "A06", "A07", "A10", "A12", "A13"])
 def test_a_patient_arrives_in_a_room(event):
-    assert _meaning(b"ADT^" + event, PERSON, VISIT) == Arrived(
+    assert _meaning(b"ADT^" + event.encode(), PERSON, VISIT) == Arrived(
+        WHO,
         Encounter(
             room="EXAM3",
             patient=ALMA,
@@ -39,35 +42,40 @@ def test_a_patient_arrives_in_a_room(event):
             patient_class="O",
             visit=Identifier("V00991822", "NORTH", "VN"),
             opened_at=AT,
-        )
+        ),
     )
 
 
-@pytest.mark.parametrize("event", [b"A03", b"A11"])
+@pytest.mark.parametrize("event", ["A03", "A11"])
 def test_a_patient_leaves(event):
-    assert _meaning(b"ADT^" + event, PERSON) == Left(ALMA)
+    assert _meaning(b"ADT^" + event.encode(), PERSON) == Left(WHO)
 
 
-@pytest.mark.parametrize("event", [b"A08", b"A28", b"A31"])
+@pytest.mark.parametrize("event", ["A05", "A08", "A28", "A31"])
 def test_a_patients_particulars_change(event):
-    assert _meaning(b"ADT^" + event, PERSON) == Updated(ALMA)
+    assert _meaning(b"ADT^" + event.encode(), PERSON) == Updated(WHO)
 
 
-@pytest.mark.parametrize("event", [b"A40", b"A47"])
+@pytest.mark.parametrize("event", ["A18", "A30", "A34", "A39", "A40", "A47"])
 def test_identifiers_are_given_up_for_a_patient(event):
-    found = _meaning(b"ADT^" + event, PERSON, b"MRG|7719333^^^NORTH^MR~12")
-    assert found == Merged(((ALMA, ("7719333@NORTH", "12")),))
+    found = _meaning(b"ADT^" + event.encode(), PERSON, b"MRG|7719333^^^NORTH^MR~12")
+    assert found == Merged(((WHO, ("7719333@NORTH", "12")),))
 
 
 def test_each_pair_of_a_merge_is_one():
     pairs = (PERSON, b"MRG|1^^^NORTH", b"PID|1||9^^^NORTH", b"MRG|2^^^NORTH")
-    other = Patient((Identifier("9", "NORTH"),))
-    assert _meaning(b"ADT^A40", *pairs) == Merged(((ALMA, ("1@NORTH",)), (other, ("2@NORTH",))))
+    other = Person(Patient((Identifier("9", "NORTH"),)), frozenset())
+    assert _meaning(b"ADT^A40", *pairs) == Merged(((WHO, ("1@NORTH",)), (other, ("2@NORTH",))))
 
 
 def test_a_null_is_no_name_and_no_identifier():
     found = _meaning(b"ADT^A08", b'PID|1||""~7^^^""||TEST^""||""|""')
-    assert found == Updated(Patient((Identifier("7"),), "TEST"))
+    assert found == Updated(Person(Patient((Identifier("7"),), "TEST"), WHO.stated))
+
+
+def test_what_a_message_leaves_empty_it_says_nothing_of():
+    who = Person(Patient((Identifier("7"),), sex="F"), frozenset({"sex"}))
+    assert _meaning(b"ADT^A08", b"PID|1||7|||||F") == Updated(who)
 
 
 def test_a_location_is_given_back_as_it_came_in_the_usual_delimiters():
@@ -80,7 +88,8 @@ def test_a_location_is_given_back_as_it_came_in_the_usual_delimiters():
 @pytest.mark.parametrize(
     ("event", "segments", "code", "place"),
     [
-        (b"ORM^O01", (PERSON,), 200, ("MSH", 9)),
+        (b"SIU^S12", (PERSON,), 200, ("MSH", 9)),
+        (b"ORM^O02", (PERSON,), 201, ("MSH", 9)),
         (b"", (PERSON,), 200, ("MSH", 9)),
         (b"ADT^A60", (PERSON,), 201, ("MSH", 9)),
         (b"ADT", (PERSON,), 201, ("MSH", 9)),

@@ -7,19 +7,22 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.hl7 import Message, mllp, parse
-from gateway.model import Reading
+from gateway.model import Identifier, Patient, Reading
 from gateway.service.configuration import InboundTable
-from gateway.service.inbound import InboundServer, _taken
+from gateway.service.inbound import InboundServer
+from gateway.service.intake import Intake
 from gateway.service.mllp_connection import MllpConnection
-from gateway.store import Database, audit, encounters, outbox, readings
+from gateway.store import Database, audit, encounters, outbox, patients, readings
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
+INTAKE = Intake(zone=ZoneInfo("America/New_York"))
 ARRIVAL = (
     b"MSH|^~\\&|REG|NORTHCLINIC|GATEWAY|EXAM|20260302084112-0500||ADT^A04^ADT_A01|REG1|P|2.5.1\r"
     b"EVN|A04|20260302084112-0500\r"
@@ -46,7 +49,7 @@ def _send(database: Database, *messages: bytes, raw: bytes | None = None) -> lis
 
     async def run() -> list[Message]:
         table = InboundTable.model_validate({"listen": "127.0.0.1:0", "largest_message": 2000})
-        server = InboundServer(table=table, database=database, now=lambda: datetime.now(UTC))
+        server = InboundServer(table=table, database=database, intake=INTAKE, now=lambda: datetime.now(UTC))
         await server.open()
         connection = MllpConnection(*await asyncio.open_connection("127.0.0.1", server.port))
         answers = []
@@ -128,13 +131,98 @@ DAY = tuple(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.permutations(DAY), st.lists(st.sampled_from(DAY), max_size=4))
 def test_a_days_messages_in_any_order_and_repeated_end_in_the_same_rooms(messages, again):
     with TemporaryDirectory() as folder, Database(Path(folder) / "gateway.db") as database:
         for message in (*messages, *again):
-            database.do(partial(_taken, message=parse(message), data=message, at=datetime.now(UTC)))
+            database.do(partial(INTAKE.take, message=parse(message), data=message, at=datetime.now(UTC)))
         assert _rooms(database) == {"EXAM3": "1@NORTH"}
+
+
+def _person(number: int, event: str, at: str, patient: str, particulars: str, *, gives_up: str = "") -> bytes:
+    """A message of that hour of a day: names an id, ``family^given|birth date|sex``, and MRG's id."""
+    name, birth_date, sex = particulars.split("|")
+    lines = [
+        f"MSH|^~\\&|REG|NORTHCLINIC|GATEWAY|EXAM|2026030{at}00-0500||ADT^{event}|P{number}|P|2.5.1",
+        f"EVN|{event}|2026030{at}00-0500",
+        f"PID|1||{patient}^^^NORTH||{name}||{birth_date}|{sex}",
+    ]
+    lines += [f"MRG|{gives_up}^^^NORTH"] if gives_up else []
+    lines += ["PV1|1|O|F^EXAM3"] if event in ("A04", "A02") else []
+    return "\r".join((*lines, "")).encode()
+
+
+CHAIN = (
+    _person(1, "A04", "20800", "A", "TEST^ALMA|19610417|F"),
+    _person(2, "A08", "20830", "A", "TEST^ALMAZ||"),
+    _person(3, "A28", "20840", "B", "TEST^AL|1961|"),
+    _person(4, "A40", "20900", "B", "||", gives_up="A"),
+    _person(5, "A08", "20930", "A", "|19610418|"),
+    _person(6, "A31", "20940", "C", "TEST^ALMA^R||"),
+    _person(7, "A47", "21000", "C", "||", gives_up="B"),
+    _person(8, "A08", "21030", "B", '||""'),
+    _person(9, "A02", "21100", "A", "||"),
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.permutations(CHAIN), st.lists(st.sampled_from(CHAIN), max_size=4))
+def test_chained_merges_in_any_order_and_repeated_end_in_one_patient_with_the_latest_of_each(messages, again):
+    with TemporaryDirectory() as folder, Database(Path(folder) / "gateway.db") as database:
+        for message in (*messages, *again):
+            database.do(partial(INTAKE.take, message=parse(message), data=message, at=datetime.now(UTC)))
+        expected = Patient((Identifier("C", "NORTH"),), "TEST", "ALMA", "R", "19610418", "")
+        for former in ("A@NORTH", "B@NORTH", "C@NORTH"):
+            assert database.do(partial(patients.known, patient_id=former)) == expected
+        (stored,) = database.do(encounters.currently_open)
+        assert (stored.encounter.room, stored.encounter.patient) == ("EXAM3", expected)
+
+
+@pytest.mark.parametrize("event", ["A03", "A11"])
+def test_the_end_of_a_visit_under_a_retired_identifier_ends_the_survivors(database: Database, event: str):
+    _send(database, ARRIVAL, MERGE, _said(1, event, "8834021", "EXAM3", "20260303080000-0500"))
+    assert _rooms(database) == {}
+
+
+def test_an_arrival_under_a_retired_identifier_is_the_survivors(database: Database):
+    _send(database, MERGE, ARRIVAL)
+    assert _rooms(database) == {"EXAM3": "9000001@NORTH"}
+
+
+def test_a_merge_that_was_turned_round_keeps_the_one_that_was_named_last(database: Database):
+    back = _with(
+        MERGE,
+        (b"REG9", b"REG10"),
+        (b"20260303070000", b"20260303080000"),
+        (b"|8834021", b"|X"),
+        (b"||9000001", b"||8834021"),
+        (b"|X", b"|9000001"),
+    )
+    for order in ((MERGE, back), (back, MERGE)):
+        _send(database, ARRIVAL, *order)
+        assert database.do(partial(patients.survivor, patient_id="9000001@NORTH")) == "8834021@NORTH"
+
+
+def test_an_older_correction_does_not_undo_a_newer_one(database: Database):
+    newer = _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A08"), (b"ALMA", b"ALMAZ"), (b"084112", b"093000"))
+    older = _with(ARRIVAL, (b"REG1", b"REG3"), (b"A04", b"A08"), (b"ALMA", b"AL"), (b"084112", b"092000"))
+    _send(database, ARRIVAL, newer, older)
+    (stored,) = database.do(encounters.currently_open)
+    assert stored.encounter.patient.given_name == "ALMAZ"
+
+
+def test_a_correction_leaves_what_it_does_not_state_and_deletes_what_it_says_is_gone(database: Database):
+    _send(database, ARRIVAL, _with(ARRIVAL, (b"REG1", b"REG2"), (b"A04", b"A08"), (b"19610417|F", b'""|')))
+    (stored,) = database.do(encounters.currently_open)
+    patient = stored.encounter.patient
+    assert (patient.birth_date, patient.sex, patient.family_name) == ("", "F", "TESTPATIENT")
+
+
+def test_who_was_two_is_in_the_room_of_the_later_message(database: Database):
+    other = _said(1, "A04", "9000001", "EXAM5", "20260302090000-0500")
+    _send(database, other, ARRIVAL, MERGE)
+    assert _rooms(database) == {"EXAM5": "9000001@NORTH"}
 
 
 def test_an_arrival_that_comes_after_its_end_leaves_the_room_empty(database: Database):

@@ -1,15 +1,19 @@
 """What the one writer promises: whole transactions, on disk, and never two gateways on one file."""
 
+import json
 import sqlite3
 import subprocess
 import sys
 import threading
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gateway.errors import StoreError
-from gateway.store import Database
+from gateway.model import Encounter, Identifier, Patient
+from gateway.model.serialised import encounter_to_row
+from gateway.store import Database, encounters, patients
 from gateway.store.database import connect
 from gateway.store.schema import MIGRATIONS
 
@@ -110,3 +114,23 @@ def test_every_installation_makes_control_ids_of_its_own(tmp_path: Path):
         names.add(connection.execute("SELECT name FROM installation").fetchone()[0])
         connection.close()
     assert len(names) == 3
+
+
+def test_a_database_of_an_older_program_knows_the_patients_of_its_encounters(tmp_path: Path):
+    path = tmp_path / "gateway.db"
+    older = sqlite3.connect(path, isolation_level=None)
+    for script in MIGRATIONS[:3]:
+        older.executescript(script)
+    older.execute("PRAGMA user_version = 3")
+    alma = Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA")
+    row = encounter_to_row(Encounter(room="EXAM3", patient=alma, opened_at=datetime(2026, 3, 2, tzinfo=UTC)))
+    del row["by_order"]
+    older.execute(
+        "INSERT INTO encounter (room, patient_id, body, opened_at) VALUES ('EXAM3', ?, ?, ?)",
+        (alma.id, json.dumps(row), "2026-03-02T00:00:00.000000+00:00"),
+    )
+    older.close()
+    with Database(path) as database:
+        assert database.do(lambda db: patients.known(db, alma.id)) == alma
+        (stored,) = database.do(encounters.currently_open)
+        assert (stored.encounter.patient, stored.encounter.by_order) == (alma, "")

@@ -37,6 +37,10 @@ _STRUCTURES = {
     "OMG_O19": f"MSH [{{SFT}}] [{{NTE}}] {_ORDERED_FOR} {{ORC [{{TQ1 [{{TQ2}}]}}] OBR [{{NTE}}] [CTD]"
     " [{DG1}] [{OBX [{TCD}] [{NTE}]}] [{SPM [{OBX}]}]"
     " [{PID [PD1] [PV1 [PV2]] [{AL1}] {[ORC] OBR [{NTE}] [CTD] {OBX [{NTE}]}}}] [{FT1}] [{CTI}] [BLG]}",
+    "ORR_O02": "MSH MSA [{ERR}] [{SFT}] [{NTE}] [[PID [{NTE}]] {ORC [OBR|RQD|RQ1|RXO|ODS|ODT] [{NTE}]"
+    " [{CTI}]}]",
+    "ORG_O20": "MSH MSA [{ERR}] [{SFT}] [{NTE}] [[PID [{NTE}]] {ORC [{TQ1 [{TQ2}]}] [OBR] [{NTE}] [{CTI}]"
+    " [{SPM}]}]",
     "ORU_R01": "MSH [{SFT}] {[PID [PD1] [{NTE}] [{NK1}] [PV1 [PV2]]] {[ORC] OBR [{NTE}] [{TQ1 [{TQ2}]}] [CTD]"
     " [{OBX [{NTE}]}] [{FT1}] [{CTI}] [{SPM [{OBX}]}]}} [DSC]",
 }
@@ -52,6 +56,8 @@ _OF_MESSAGES: Mapping[str, str] = MappingProxyType(
         "ADT^A40": "ADT_A39",
         "ORM^O01": "ORM_O01",
         "OMG^O19": "OMG_O19",
+        "ORR^O02": "ORR_O02",
+        "ORG^O20": "ORG_O20",
         "ORU^R01": "ORU_R01",
     }
 )
