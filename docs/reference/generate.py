@@ -271,9 +271,8 @@ def hl7_profiles() -> str:
     return (
         f"# HL7 profiles\n\n{_WRITTEN}\n"
         "What each profile that a destination may choose puts into each field of ORU^R01. The examples "
-        "are one questionable blood pressure that was ordered, by a device whose clock was read; of `pcd-01` the "
-        "last OBX. "
-        "Fields that are not listed are never sent.\n\n"
+        "are one questionable blood pressure that was ordered, by a device whose clock was read; of "
+        "`pcd-01` the last OBX. Fields that are not listed are never sent.\n\n"
         f"| field | what it holds | {heading} |\n|---|---|{'---|' * len(PROFILES)}\n{fields}\n\n"
         "## Status\n\nA result without a value has OBX-11 `X`. A correction has OBR-25 `C`, and `C` in "
         "OBX-11 of each final result; what takes a reading back has OBR-25 `C` and OBX-11 `W`, or `D` where "
