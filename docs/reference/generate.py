@@ -16,7 +16,7 @@ from gateway.cli import COMMANDS, cli
 from gateway.drivers import contract, registry
 from gateway.fhir import FhirProfile, build_transaction, terminology
 from gateway.fhir.observations import STATUS
-from gateway.hl7 import Message, oru, parse, pcd01
+from gateway.hl7 import Message, extra_segments, oru, parse, pcd01
 from gateway.hl7.profiles import PROFILES, Profile
 from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
 from gateway.model.terms import TERMS
@@ -285,7 +285,48 @@ def hl7_profiles() -> str:
         "A kind that is not listed is named as it is, as a local code.\n\n"
         f"| kind | device |\n|---|---|\n{devices}\n\n"
         "A quantity without an IEEE 11073 code keeps its LOINC code, a unit without one its UCUM code; "
-        "[the vocabulary](vocabulary.md) shows which.\n"
+        "[the vocabulary](vocabulary.md) shows which.\n\n"
+        f"{_profile_options()}"
+    )
+
+
+_OPTIONS: Mapping[str, str] = {
+    "sending_application": "MSH-3.1",
+    "sending_application_id": "MSH-3.2, with its type in MSH-3.3: sixteen hexadecimal digits are an EUI-64, "
+    "as `pcd-01` wants one, digits with points an OID (`ISO`)",
+    "sending_facility": "MSH-4",
+    "application`, `facility": "MSH-5, MSH-6",
+    "codes": "OBX-3 and OBR-4: the site's own code by the one that would stand there, which follows as the "
+    "alternate",
+    "units": "OBX-6, likewise",
+    "times": "every time: `offset` with its own offset from UTC, `utc`, or `local` without one, in `zone` or "
+    "else the site's zone; then an hour in autumn comes twice. `pcd-01` states offsets",
+    "zone": "of local times",
+    "withdrawn_value": 'OBX-5 of what takes a result back: the value, or with `null` HL7\'s null `""`',
+    "observation_site": "`true`: OBX-20 is the place on the body, and no note says so. Reserved in v2.5.1 "
+    "for what v2.6 has there",
+    "sites": "OBX-20: the site's own code by the place's name here",
+    "time_sync": "`pcd-01`: a first OBX `68220` `MDC_TIME_SYNC_PROTOCOL` that says how this machine's clock "
+    "is kept, `ntp` or `none`",
+    "segments": "segments of the site's own, below",
+}
+
+
+def _profile_options() -> str:
+    options = "\n".join(f"| `{name}` | {meaning} |" for name, meaning in _OPTIONS.items())
+    names = ", ".join(f"`{{{name}}}`" for name in extra_segments.NAMES)
+    sites = ", ".join(f"`{name}` is `{code}`" for name, (code, *_) in oru.SITES.items())
+    return (
+        "## What a destination may want otherwise\n\nKeys of `[destinations.NAME]`; "
+        "`gateway config check` says what does not go together.\n\n"
+        f"| key | what it changes |\n|---|---|\n{options}\n\n"
+        f"In OBX-20 {sites} of table 0163; any other place is a local code.\n\n"
+        "A segment of the site's own stands behind the segments of the kind in `after` (`MSH`, `PID`, `PV1`, "
+        "`OBR` or `OBX`, the end), in the order given. A field has its number or, by components, "
+        '`"FIELD.COMPONENT"`; its text is escaped, and a name in braces stands for what is known by it: '
+        f"{names}. What is not known leaves nothing.\n\n"
+        '```toml\n[[destinations.ehr.segments]]\nname = "ZRD"\nafter = "PID"\n'
+        'fields = { 1 = "Room {room}", "2.1" = "{vendor}", "2.2" = "{model}" }\n```\n'
     )
 
 

@@ -7,9 +7,9 @@ from typing import Literal
 
 from gateway.errors import Hl7Error
 from gateway.hl7 import pcd01
-from gateway.hl7.building import Er7, Field, SegmentValues, build
+from gateway.hl7.building import DELETE, Er7, Field, SegmentValues, build
+from gateway.hl7.extra_segments import Facts, with_extra
 from gateway.hl7.profiles import Code, Profile
-from gateway.hl7.timestamps import hl7_time
 from gateway.model import Encounter, Observation, Patient, Reading
 from gateway.model.vocabulary import UNITS, ReadingKind, Term, term
 
@@ -30,8 +30,14 @@ PANELS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
         "vision": ("98497-1", "Visual acuity panel"),
     }
 )
+# Table 0163; a site that it lacks is a local code.
+SITES: Mapping[str, Code] = MappingProxyType(
+    {"left-arm": ("LA", "Left arm", "HL70163"), "right-arm": ("RA", "Right arm", "HL70163")}
+)
 Amendment = Literal["", "C", "W", "D"]
 """What a message does to an earlier one of its filler number: nothing, correct, take back, delete."""
+
+_TAKING_BACK = frozenset({"W", "D"})
 
 RESULT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "W"}
 REPORT_STATUS = {"final": "F", "questionable": "R", "rejected": "X", "withdrawn": "C"}
@@ -77,7 +83,7 @@ def build_oru(
     """
     if reading.taken_at is None:
         raise Hl7Error("nobody said when it was measured", segment="OBR", field=7)
-    measured_at = hl7_time(reading.taken_at)
+    measured_at = profile.time(reading.taken_at)
     segments: list[SegmentValues] = [_header(control_id, sent_at, profile), _person(patient)]
     if encounter is not None:
         segments.append(_visit(encounter))
@@ -87,26 +93,27 @@ def build_oru(
     report = _order(reading, filler_number, measured_at, sent_at, profile, amendment)
     segments.append(("OBR", {**report, 2: placer}) if placer else ("OBR", report))
     is_pcd = profile.nomenclature == "MDC"
-    lines = pcd01.device(reading) if is_pcd else []
+    lines = pcd01.device(reading, profile) if is_pcd else []
     first = len(lines) + 1
     for number, observation in enumerate(reading.observations, start=first):
         lines.append(_result(number, observation, reading, measured_at, profile, amendment))
     segments += lines
     if reading.status == "rejected" and not lines:
         segments.append(("OBX", {1: 1, 3: _ordered(reading), 11: "X", 14: measured_at}))
-    segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(_notes(reading), start=1)]
-    return build(segments)
+    segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(_notes(reading, profile), start=1)]
+    facts = Facts(reading, patient, encounter, filler_number, placer_number, lambda: measured_at)
+    return build(with_extra(segments, profile.extra_segments, facts))
 
 
 def _header(control_id: str, sent_at: datetime, profile: Profile) -> SegmentValues:
     return (
         "MSH",
         {
-            3: profile.sending_application,
+            3: profile.sender,
             4: profile.sending_facility,
             5: profile.receiving_application,
             6: profile.receiving_facility,
-            7: hl7_time(sent_at),
+            7: profile.time(sent_at),
             9: profile.message_type,
             10: control_id,
             11: profile.processing_id,
@@ -147,7 +154,7 @@ def _order(
         3: number,
         4: _own(pcd01.ORDERED if is_pcd else _ordered(reading), profile.codes),
         7: measured_at,
-        22: hl7_time(sent_at),
+        22: profile.time(sent_at),
         25: "C" if amendment else REPORT_STATUS[reading.status],
     }
 
@@ -174,7 +181,7 @@ def _result(
         1: number,
         2: kind,
         3: _code(observation, known),
-        5: value,
+        5: DELETE if kind and profile.null_withdrawn and amendment in _TAKING_BACK else value,
         6: _unit(observation),
         11: _status(reading, amendment, has_value=bool(kind)),
         14: measured_at,
@@ -190,6 +197,8 @@ def _result(
         }
     elif profile.equipment:
         fields[18] = _equipment(reading)
+    if profile.observation_site and observation.site:
+        fields[20] = profile.site_codes.get(observation.site) or _site(observation.site)
     fields[3], fields[6] = _own(fields[3], profile.codes), _own(fields[6], profile.units)
     return ("OBX", fields)
 
@@ -202,7 +211,7 @@ def _own(coded: Field, table: Mapping[str, Code]) -> Field:
 
 
 def _status(reading: Reading, amendment: Amendment, *, has_value: bool) -> str:
-    if amendment in {"W", "D"}:
+    if amendment in _TAKING_BACK:
         return amendment
     if not has_value:
         return "X"
@@ -240,9 +249,15 @@ def _equipment(reading: Reading) -> Field:
     return (device.serial or device.id or "", " ".join(filter(None, (device.vendor, device.model))))
 
 
-def _notes(reading: Reading) -> Iterator[str]:
+def _site(name: str) -> Code:
+    return SITES.get(name) or (name, name.replace("-", " "), "L")
+
+
+def _notes(reading: Reading, profile: Profile) -> Iterator[str]:
     """What the device said besides, and a site that no code expresses."""
     yield from reading.notes
+    if profile.observation_site:
+        return
     for observation in reading.observations:
         known = _term(observation, reading)
         if observation.site and (known is None or observation.site not in known.sites):

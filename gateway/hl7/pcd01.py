@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from gateway.hl7.building import Field, SegmentValues
-from gateway.hl7.timestamps import hl7_time
+from gateway.hl7.profiles import Profile
 from gateway.model import Device, Observation, Reading
 from gateway.model.vocabulary import UNITS, ReadingKind, Term
 
@@ -27,26 +27,38 @@ SPECIALISATIONS: Mapping[ReadingKind, tuple[str, str]] = MappingProxyType(
         "ekg": ("528390", "MDC_DEV_SPEC_PROFILE_ECG"),
     }
 )
+TIME_SYNC: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {"none": ("532224", "MDC_TIME_SYNC_NONE"), "ntp": ("532226", "MDC_TIME_SYNC_NTPV4")}
+)
+_SYNC_PROTOCOL = ("68220", "MDC_TIME_SYNC_PROTOCOL", "MDC")
 _EUI_64 = re.compile(r"[0-9A-F]{16}")
 
 
-def device(reading: Reading) -> list[SegmentValues]:
-    """The device, and where its clock was read what it showed (OBX-5) and when that was by ours (OBX-14)."""
+def device(reading: Reading, profile: Profile) -> list[SegmentValues]:
+    """The device, and where its clock was read what it showed (OBX-5) and when that was by ours (OBX-14).
+
+    Before it, where the receiver is to be told, how the gateway's own clock is kept.
+    """
     known = SPECIALISATIONS.get(reading.kind)
     code = (*known, "MDC") if known else (reading.kind, reading.kind, "L")
-    lines: list[SegmentValues] = [
-        ("OBX", {1: 1, 3: code, 4: "1.0.0.0", 11: "X", 18: _equipment(reading.device)})
-    ]
+    lines: list[SegmentValues] = []
+    if profile.time_sync is not None:
+        kept = (*TIME_SYNC[profile.time_sync], "MDC")
+        sync: dict[int, Field] = {1: 1, 2: "CWE", 3: _SYNC_PROTOCOL, 4: "0.0.0.1", 5: kept, 11: "R"}
+        lines.append(("OBX", sync))
+    number = len(lines) + 1
+    equipment = _equipment(reading.device)
+    lines.append(("OBX", {1: number, 3: code, 4: "1.0.0.0", 11: "X", 18: equipment}))
     if reading.clock_drift is not None and reading.taken_at is not None:
         shown, then = reading.taken_at, reading.taken_at - reading.clock_drift
         clock: dict[int, Field] = {
-            1: 2,
+            1: number + 1,
             2: "DTM",
             3: ("67975", "MDC_ATTR_TIME_ABS", "MDC"),
-            4: "1.0.0.1",
-            5: hl7_time(shown),
+            4: f"1.0.0.{number}",
+            5: profile.time(shown),
             11: "R",
-            14: hl7_time(then),
+            14: profile.time(then),
         }
         lines.append(("OBX", clock))
     return lines

@@ -2,11 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, tzinfo
 from types import MappingProxyType
 from typing import Literal, TypeAlias
 
+from gateway.errors import Hl7Error
+from gateway.hl7.building import Repetition
+from gateway.hl7.extra_segments import ExtraSegment
+from gateway.hl7.timestamps import hl7_time
+
 Code: TypeAlias = tuple[str, str, str]
 """A code, what it means in words, and the system that it is of."""
+
+TimeForm = Literal["offset", "local", "utc"]
+"""A time with its own offset from UTC; without one, in a zone that both sides know of; in UTC."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +47,20 @@ class Profile:
     codes, units : mapping of str to (code, text, system)
         The site's own, by the code that would stand in OBX-3.1 or OBR-4.1, and in OBX-6.1. That one follows
         as the alternate.
+    sending_application_id : tuple of str
+        Universal identifier and its type, for MSH-3.
+    site_codes : mapping of str to (code, text, system)
+        The site's own codes of places on the body, by their names here.
+    times : {"offset", "local", "utc"}
+    zone : tzinfo, optional
+        Of local times.
+    null_withdrawn : bool
+        What takes a result back has HL7's null in OBX-5, not the value.
+    observation_site : bool
+        The place on the body stands in OBX-20.
+    time_sync : {"none", "ntp"}, optional
+        How the gateway's own clock is kept, where the receiver is to be told.
+    extra_segments : tuple of ExtraSegment
     """
 
     name: str
@@ -56,11 +79,42 @@ class Profile:
     profile_id: tuple[str, ...] = ()
     codes: Mapping[str, Code] = field(default_factory=dict)
     units: Mapping[str, Code] = field(default_factory=dict)
+    sending_application_id: tuple[str, ...] = ()
+    site_codes: Mapping[str, Code] = field(default_factory=dict)
+    times: TimeForm = "offset"
+    zone: tzinfo | None = None
+    null_withdrawn: bool = False
+    observation_site: bool = False
+    time_sync: Literal["none", "ntp"] | None = None
+    extra_segments: tuple[ExtraSegment, ...] = ()
 
     @property
     def waits_for_application(self) -> bool:
         """A commit accept alone does not end a message; an application's answer does."""
         return self.application_ack != "NE"
+
+    @property
+    def sender(self) -> Repetition:
+        """MSH-3."""
+        return (self.sending_application, *self.sending_application_id)
+
+    def time(self, at: datetime) -> str:
+        """A moment to the second, in the form that the receiver wants.
+
+        Raises
+        ------
+        Hl7Error
+            It has no zone, or is at the end of the calendar.
+        """
+        stated = hl7_time(at)
+        if self.times == "offset":
+            return stated
+        try:
+            if self.times == "utc":
+                return hl7_time(at.astimezone(UTC))
+            return hl7_time(at.astimezone(self.zone))[:14]
+        except OverflowError as error:
+            raise Hl7Error("a time at the end of the calendar has no other zone") from error
 
     def between(self, facility: str, receiver: tuple[str, str]) -> "Profile":
         """The same profile with the names of this site and of its receiver (application, facility)."""

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -16,9 +15,10 @@ from gateway.drivers.conversation import check_settings
 from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7 import pcd01
 from gateway.hl7.oru import PANELS
-from gateway.hl7.profiles import PROFILES, Code
+from gateway.hl7.profiles import PROFILES
 from gateway.model.vocabulary import TERMS, UNITS, ReadingKind
 from gateway.service.destinations import DeliveryTable
+from gateway.service.message_options import MessageOptions, Zone
 from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
 
 
@@ -29,13 +29,6 @@ def _address(text: object) -> object:
     if not colon or not host or not port.isdigit() or not 0 <= int(port) < 65536:
         raise ValueError("not HOST:PORT")
     return Address(host=host.strip("[]"), port=int(port))
-
-
-def _zone(text: object) -> object:
-    try:
-        return ZoneInfo(str(text))
-    except (ZoneInfoNotFoundError, ValueError) as error:
-        raise ValueError("not a time zone") from error
 
 
 def _line(text: object) -> object:
@@ -60,7 +53,6 @@ class Address(_Table):
 
 
 HostPort = Annotated[Address, BeforeValidator(_address)]
-Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 Line = Annotated[SerialLine, BeforeValidator(_line)]
 
 
@@ -101,19 +93,7 @@ class DriversTable(_Table):
     folder: Path | None = None
 
 
-class CodeTable(_Table):
-    """A code of the site's own, for a code that the gateway would send."""
-
-    code: str = Field(min_length=1)
-    text: str = ""
-    system: str = Field(default="L", min_length=1)
-
-    @property
-    def triple(self) -> Code:
-        return (self.code, self.text, self.system)
-
-
-class DestinationTable(DeliveryTable):
+class DestinationTable(DeliveryTable, MessageOptions):
     """An EHR: where it listens, and how it wants its messages and gives its acknowledgements."""
 
     address: HostPort
@@ -121,10 +101,6 @@ class DestinationTable(DeliveryTable):
     facility: str = ""
     profile: str = "loinc-2.5.1"
     msa2: Literal["exact", "prefix20", "any"] = "exact"
-    sending_application: str | None = Field(default=None, min_length=1)
-    sending_facility: str | None = Field(default=None, min_length=1)
-    codes: dict[str, CodeTable] = Field(default_factory=dict)
-    units: dict[str, CodeTable] = Field(default_factory=dict)
 
 
 class DeviceTable(_Table):
@@ -185,6 +161,12 @@ class Configuration(_Table):
 
     def remarks(self) -> Iterator[Problem]:
         """What may be right, but is worth a second look."""
+        for name, destination in self.destinations.items():
+            profile = PROFILES[destination.profile]
+            if profile.nomenclature == "MDC" and destination.sending_application_id is None:
+                where = f"destinations.{name}.sending_application_id"
+                what = f"{profile.name} identifies its sender by an EUI-64"
+                yield Problem(where, what, "give the one that the site has for this machine")
         for name, device in self.devices.items():
             links = self.driver(name).links_for(device.driver_settings)
             if what := uncommon_line(links, device.line):
@@ -276,6 +258,8 @@ def _destination_problems(destinations: dict[str, DestinationTable]) -> Iterator
         if destination.profile not in PROFILES:
             what = f"no profile {destination.profile!r}"
             yield Problem(f"destinations.{name}.profile", what, f"use one of: {', '.join(PROFILES)}")
+        else:
+            yield from destination.problems(f"destinations.{name}", PROFILES[destination.profile])
         for table, given, sent in (
             ("codes", destination.codes, _standard_codes()),
             ("units", destination.units, _standard_units()),

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from gateway.hl7.ordered_services import SERVICES
 from gateway.hl7.oru import Amendment, build_oru
 from gateway.hl7.profiles import PROFILES, Profile
 from gateway.model import Reading
-from gateway.service.configuration import Configuration, DestinationTable, OrdersTable
+from gateway.service.configuration import Configuration, DestinationTable, OrdersTable, Site
 from gateway.service.device_time import moment_of
 from gateway.service.ordering import Ordering
 from gateway.store import orders, outbox
@@ -22,21 +22,16 @@ from gateway.store.orders import StoredOrder
 def profiles_of(configuration: Configuration) -> Mapping[str, Profile]:
     """How each destination wants its results, by its name in the configuration."""
     return {
-        name: _profile(configuration.site.name, destination)
+        name: _profile(configuration.site, destination)
         for name, destination in configuration.destinations.items()
     }
 
 
-def _profile(site: str, destination: DestinationTable) -> Profile:
+def _profile(site: Site, destination: DestinationTable) -> Profile:
     profile = PROFILES[destination.profile].between(
-        destination.sending_facility or site, (destination.application, destination.facility)
+        destination.sending_facility or site.name, (destination.application, destination.facility)
     )
-    return replace(
-        profile,
-        sending_application=destination.sending_application or profile.sending_application,
-        codes={standard: own.triple for standard, own in destination.codes.items()},
-        units={standard: own.triple for standard, own in destination.units.items()},
-    )
+    return destination.applied_to(profile, site.zone)
 
 
 def ordering_of(table: OrdersTable) -> Ordering:

@@ -1,11 +1,13 @@
 """A mistake in the configuration is named with file, key path and fix; all of them at once."""
 
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
 from gateway.drivers import SerialLink
 from gateway.errors import ConfigError
+from gateway.hl7.extra_segments import ExtraSegment
 from gateway.service.configuration import Configuration, load_configuration
 from gateway.service.outgoing import profiles_of
 from gateway.transports import open_transport
@@ -97,6 +99,29 @@ def test_the_shipped_configuration_is_good():
             "devices.scale-3.clock: input should be 'off', 'measure' or 'set'; correct the value",
         ),
         ('"mt-sics"', '"mt-sic"', "devices.scale-3.driver: no driver 'mt-sic'; nearest: mt-sics"),
+        *(
+            ("[destinations.ehr]", f"[destinations.ehr]\n{options}", f"destinations.ehr.{problem}")
+            for options, problem in (
+                ('sending_application_id = "0003b1fffe00a1c2"', "sending_application_id: neither an EUI-64"),
+                ('profile = "pcd-01"\ntimes = "local"', "times: pcd-01 states every time with its zone"),
+                ('times = "here"', "times: input should be 'offset', 'local' or 'utc'"),
+                ('zone = "Europe/Berlin"', "zone: used only where times = 'local'"),
+                ('times = "local"\nzone = "Berlin"', "zone: not a time zone; write it as Europe/Berlin"),
+                ('profile = "loinc-2.3"\nobservation_site = true', "observation_site: loinc-2.3 has no"),
+                ('time_sync = "ntp"', "time_sync: loinc-2.5.1 has no place for it"),
+                ('withdrawn_value = ""', "withdrawn_value: input should be"),
+                ('segments = [{ name = "Z1", fields = { 1 = "x" } }]', "segments.0.name: "),
+                ('segments = [{ name = "ZAB", fields = {} }]', "segments.0.fields: "),
+                ('segments = [{ name = "ZAB", fields = { 0 = "x" } }]', "segments.0.fields.0: no field"),
+                ('segments = [{ name = "ZAB", fields = { 1 = "{x}" } }]', "segments.0.fields: nothing is"),
+                ('segments = [{ name = "ZAB", after = "EVN", fields = { 1 = "" } }]', "segments.0.after: "),
+                ('segments = [{ name = "NTE", fields = { 1 = "" } }]', "segments.0.name: NTE is written by"),
+                (
+                    'segments = [{ name = "PV2", after = "OBR", fields = { 1 = "" } }]',
+                    "segments.0.after: PV2 has no place in ORU^R01 there; put it elsewhere",
+                ),
+            )
+        ),
         (
             "[destinations.ehr]",
             '[destinations.ehr]\nprofile = "loinc-9"',
@@ -185,3 +210,26 @@ def test_a_destination_is_sent_its_own_codes_units_and_names(tmp_path: Path):
     assert (profile.sending_application, profile.sending_facility) == ("VITALS", "WEST")
     assert profile.codes == {"8480-6": ("BPSYS", "Systolic", "99NORTH"), "XYZ-9": ("9", "", "L")}
     assert profile.units == {"264928": ("BPM", "", "L")}
+
+
+def test_a_destination_has_its_times_names_nulls_sites_and_segments(tmp_path: Path):
+    options = """[destinations.ehr]
+sending_application_id = "1.2.840.113619"
+times = "local"
+withdrawn_value = "null"
+observation_site = true
+sites = { left-arm = { code = "ARM-L", system = "99NORTH" } }
+segments = [{ name = "ZPD", after = "PID", fields = { 1 = "{room}", "2.3" = "x" } }]
+"""
+    profile = profiles_of(_load(tmp_path, GOOD.replace("[destinations.ehr]", options)))["ehr"]
+    assert profile.sender == ("GATEWAY", "1.2.840.113619", "ISO")
+    assert (profile.times, profile.zone) == ("local", ZoneInfo("America/New_York"))
+    assert (profile.null_withdrawn, profile.observation_site) == (True, True)
+    assert profile.site_codes == {"left-arm": ("ARM-L", "", "99NORTH")}
+    assert profile.extra_segments == (ExtraSegment("ZPD", "PID", {(1, 1): "{room}", (2, 3): "x"}),)
+
+
+def test_a_pcd_01_destination_without_an_identifier_is_remarked_on(tmp_path: Path):
+    found = _load(tmp_path, GOOD.replace("[destinations.ehr]", '[destinations.ehr]\nprofile = "pcd-01"'))
+    (remark,) = found.remarks()
+    assert str(remark).startswith("destinations.ehr.sending_application_id: pcd-01 identifies its sender")
