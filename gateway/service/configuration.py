@@ -162,11 +162,7 @@ class Configuration(_Table):
     def remarks(self) -> Iterator[Problem]:
         """What may be right, but is worth a second look."""
         for name, destination in self.destinations.items():
-            profile = PROFILES[destination.profile]
-            if profile.nomenclature == "MDC" and destination.sending_application_id is None:
-                where = f"destinations.{name}.sending_application_id"
-                what = f"{profile.name} identifies its sender by an EUI-64"
-                yield Problem(where, what, "give the one that the site has for this machine")
+            yield from destination.remarks(f"destinations.{name}", PROFILES[destination.profile])
         for name, device in self.devices.items():
             links = self.driver(name).links_for(device.driver_settings)
             if what := uncommon_line(links, device.line):

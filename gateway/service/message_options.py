@@ -118,6 +118,12 @@ class MessageOptions(BaseModel):
         for number, table in enumerate(self.segments):
             yield from _segment_problems(f"{where}.segments.{number}", table, profile)
 
+    def remarks(self, where: str, profile: Profile) -> Iterator[Problem]:
+        """What may be right, but is worth a second look."""
+        if profile.nomenclature == "MDC" and self.sending_application_id is None:
+            what = f"{profile.name} identifies its sender by an EUI-64"
+            yield Problem(f"{where}.sending_application_id", what, "give the one of this machine")
+
 
 def _segment_problems(where: str, table: ExtraSegmentTable, profile: Profile) -> Iterator[Problem]:
     for place in table.fields:
