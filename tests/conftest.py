@@ -1,9 +1,12 @@
 """What every test may ask for."""
 
 import os
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import trustme
 from hypothesis import settings
 
 pytest_plugins = ["gateway.testing.plugin", "pytester"]
@@ -22,6 +25,39 @@ def gateway_data() -> Path:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@dataclass
+class Certificates:
+    """An authority of the test's own, and what it signs, as PEM files in a folder."""
+
+    folder: Path
+    authority: trustme.CA = field(default_factory=trustme.CA)
+
+    @property
+    def ca(self) -> Path:
+        file = self.folder / "ca.pem"
+        self.authority.cert_pem.write_to_path(str(file))
+        return file
+
+    def issue(self, name: str, *names: str, days: float = 365, authority: trustme.CA | None = None) -> Path:
+        """A file with a key and a certificate for these names, good for so many days from now on."""
+        now = datetime.now(UTC)
+        file = self.folder / f"{name}.pem"
+        (authority or self.authority).issue_cert(
+            *names,
+            common_name=name,
+            not_before=now - timedelta(days=400),
+            not_after=now + timedelta(days=days),
+        ).private_key_and_cert_chain_pem.write_to_path(str(file))
+        return file
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> Certificates:
+    folder = tmp_path / "certificates"
+    folder.mkdir()
+    return Certificates(folder)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

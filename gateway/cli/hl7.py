@@ -1,7 +1,6 @@
 """`gateway hl7`: a small EHR to test against, a sender, and a validator."""
 
 import asyncio
-import os
 import signal
 from collections import Counter
 from collections.abc import Sequence
@@ -14,12 +13,14 @@ import click
 from gateway.cli.options import as_json
 from gateway.cli.printable import print_table, printable
 from gateway.cli.printing import print_json
+from gateway.cli.tls_options import client_tls, server_tls
 from gateway.errors import GatewayError, Hl7Error, TransportError
 from gateway.testing.ehr_faults import MEANINGS, Fault
 
 if TYPE_CHECKING:
     from gateway.hl7 import Message
     from gateway.service.configuration import Address
+    from gateway.service.tls_settings import ClientTls, ServerTls
     from gateway.testing.fake_ehr import Delivery, FakeEhr
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -80,8 +81,19 @@ def hl7() -> None:
     help="Misbehave; may be repeated.",
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same faults.")
-def listen(host: str, port: int, directory: Path | None, faults: tuple[Fault, ...], seed: int) -> None:
-    """Be an EHR: receive, validate, acknowledge and keep messages, until Ctrl-C."""
+@server_tls
+def listen(
+    host: str,
+    port: int,
+    directory: Path | None,
+    faults: tuple[Fault, ...],
+    seed: int,
+    security: "ServerTls | None",
+) -> None:
+    """Be an EHR: receive, validate, acknowledge and keep messages, until Ctrl-C.
+
+    With --tls-certificate it speaks TLS; with --tls-ca too it asks its clients for theirs.
+    """
     from gateway.testing.fake_ehr import FakeEhr  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
 
     ehr = FakeEhr(
@@ -91,6 +103,8 @@ def listen(host: str, port: int, directory: Path | None, faults: tuple[Fault, ..
         faults=faults,
         seed=seed,
         on_delivery=_print_delivery,
+        security=security,
+        on_refused=lambda reason: click.echo(printable(f"client refused: {reason}")),
     )
     asyncio.run(_until_stopped(ehr))
     _print_summary(ehr.deliveries)
@@ -102,8 +116,11 @@ def listen(host: str, port: int, directory: Path | None, faults: tuple[Fault, ..
 @click.option(
     "--timeout", "timeout_s", default=10.0, show_default=True, help="Seconds to wait for an answer."
 )
+@client_tls
 @click.pass_context
-def send(context: click.Context, file: Path, to: "Address", timeout_s: float) -> None:
+def send(
+    context: click.Context, file: Path, to: "Address", timeout_s: float, security: "ClientTls | None"
+) -> None:
     """Send the messages in FILE one by one and print each acknowledgement.
 
     Exit code 1 says that one was not accepted; those behind it are not sent.
@@ -115,7 +132,7 @@ def send(context: click.Context, file: Path, to: "Address", timeout_s: float) ->
     if not messages:
         raise Hl7Error(f"{file} holds no message")
     for message in messages:
-        answer = _sent(message, to, timeout_s)
+        answer = _sent(message, to, timeout_s, security)
         for line in answer.lines:
             click.echo(printable(line))
         if reason := _not_accepted(message, answer):
@@ -153,17 +170,20 @@ def validate(context: click.Context, file: Path, profile: str | None, as_json: b
     context.exit(1 if faults else 0)
 
 
-def _sent(message: "Message", to: "Address", timeout_s: float) -> "Message":
+def _sent(message: "Message", to: "Address", timeout_s: float, security: "ClientTls | None") -> "Message":
+    from gateway.service.tls import explain  # noqa: PLC0415 - as above
     from gateway.testing.fake_ehr import send as send_over_mllp  # noqa: PLC0415 - as above
 
+    sending = send_over_mllp(message.for_sending(), to.host, to.port, timeout_s=timeout_s, security=security)
     try:
-        return asyncio.run(send_over_mllp(message.for_sending(), to.host, to.port, timeout_s=timeout_s))
+        return asyncio.run(sending)
     except TimeoutError as error:
         raise TransportError(f"{to}: no answer within {timeout_s:g} s; is it an MLLP receiver?") from error
     except OSError as error:
-        number = error.errno or 0  # name look-ups count theirs below zero
-        why = os.strerror(number) if number > 0 else error.strerror or str(error)
-        raise TransportError(f"{to}: {why}; check the address and that a receiver runs there") from error
+        fix = "" if security else "; check the address and that a receiver runs there"
+        raise TransportError(f"{to}: {explain(error)}{fix}") from error
+    except TransportError as error:
+        raise TransportError(f"{to}: {error}") from error
 
 
 def _not_accepted(message: "Message", answer: "Message") -> str:

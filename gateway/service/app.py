@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 
@@ -11,6 +12,7 @@ from gateway.drivers import Conversation
 from gateway.hl7.profiles import Profile
 from gateway.model import Device, Reading
 from gateway.service.acceptance import Acceptance, Accepted
+from gateway.service.certificate_watch import CertificateWatch
 from gateway.service.configuration import Configuration
 from gateway.service.device_task import DeviceTask
 from gateway.service.inbound import InboundServer
@@ -39,8 +41,9 @@ async def run_service(configuration: Configuration, stop: asyncio.Event) -> None
         The inbound port is taken.
     """
     with Database(configuration.store.path, exclusive=True) as database:
-        tasks = _Assembly(configuration, database).tasks()
-        inbound = _inbound(configuration, database)
+        watch = CertificateWatch(tables=configuration.tls, now=_now)
+        tasks = _Assembly(configuration, database, watch).tasks()
+        inbound = _inbound(configuration, database, watch)
         if inbound is not None:
             await inbound.open()
         structlog.get_logger().info(
@@ -60,7 +63,9 @@ async def run_service(configuration: Configuration, stop: asyncio.Event) -> None
             structlog.get_logger().info("gateway stopped")
 
 
-def _inbound(configuration: Configuration, database: Database) -> InboundServer | None:
+def _inbound(
+    configuration: Configuration, database: Database, watch: CertificateWatch
+) -> InboundServer | None:
     if configuration.inbound is None:
         return None
     return InboundServer(
@@ -73,6 +78,7 @@ def _inbound(configuration: Configuration, database: Database) -> InboundServer 
             rooms_by_order=configuration.orders.open_rooms,
         ),
         now=_now,
+        peer_seen=partial(watch.seen, "inbound.tls"),
     )
 
 
@@ -82,6 +88,7 @@ class _Assembly:
 
     configuration: Configuration
     database: Database
+    watch: CertificateWatch
 
     def tasks(self) -> Mapping[str, Callable[[], Awaitable[None]]]:
         """What is to run, by name."""
@@ -99,16 +106,20 @@ class _Assembly:
             queued=queued,
         )
         devices = {name: self._device(name, acceptance) for name in self.configuration.devices}
-        return {f"lane {name}": lane.run for name, lane in lanes.items()} | {
-            f"device {name}": device.run for name, device in devices.items()
-        }
+        running = {f"lane {name}": lane.run for name, lane in lanes.items()}
+        running |= {f"device {name}": device.run for name, device in devices.items()}
+        return running | ({"certificates": self.watch.run} if self.watch.tables else {})
 
     def _lane(self, name: str, profile: Profile) -> Lane:
         destination = self.configuration.destinations[name]
         return Lane(
             name=name,
             destination=destination,
-            sender=MllpSender(destination=destination, application_ack=profile.waits_for_application),
+            sender=MllpSender(
+                destination=destination,
+                application_ack=profile.waits_for_application,
+                peer_seen=partial(self.watch.seen, f"destinations.{name}.tls"),
+            ),
             database=self.database,
             now=_now,
         )

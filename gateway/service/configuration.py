@@ -19,6 +19,7 @@ from gateway.hl7.profiles import PROFILES
 from gateway.model.vocabulary import TERMS, UNITS, ReadingKind
 from gateway.service.destinations import DeliveryTable
 from gateway.service.message_options import MessageOptions, Zone
+from gateway.service.tls_settings import ClientTls, InboundTls
 from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
 
 
@@ -74,6 +75,7 @@ class InboundTable(_Table):
 
     listen: HostPort
     largest_message: int = Field(default=1_000_000, gt=0)
+    tls: InboundTls | None = None
 
 
 class BluetoothTable(_Table):
@@ -101,6 +103,7 @@ class DestinationTable(DeliveryTable, MessageOptions):
     facility: str = ""
     profile: str = "loinc-2.5.1"
     msa2: Literal["exact", "prefix20", "any"] = "exact"
+    tls: ClientTls | None = None
 
 
 class DeviceTable(_Table):
@@ -138,6 +141,9 @@ class OrdersTable(_Table):
     open_rooms: bool = True
 
 
+S = TypeVar("S", InboundTable, DestinationTable)
+
+
 class Configuration(_Table):
     """Everything that `gateway run` needs to know."""
 
@@ -153,6 +159,15 @@ class Configuration(_Table):
 
     def driver(self, device: str) -> Driver:
         return load(self.devices[device].driver, folder=self.drivers.folder)
+
+    @property
+    def tls(self) -> dict[str, ClientTls | InboundTls]:
+        """Every table that secures a connection, by its key path."""
+        found: dict[str, ClientTls | InboundTls | None] = {
+            "inbound.tls": self.inbound.tls if self.inbound else None
+        }
+        found |= {f"destinations.{name}.tls": table.tls for name, table in self.destinations.items()}
+        return {where: table for where, table in found.items() if table is not None}
 
     def links(self, device: str) -> tuple[Link, ...]:
         """The links of the device as it is configured, the one to use first."""
@@ -210,7 +225,17 @@ def _absolute(found: Configuration, folder: Path) -> Configuration:
     store = found.store.model_copy(update={"path": folder / found.store.path})
     own = found.drivers.folder
     drivers = found.drivers.model_copy(update={"folder": folder / own if own else None})
-    return found.model_copy(update={"store": store, "drivers": drivers})
+    tables = {
+        "store": store,
+        "drivers": drivers,
+        "inbound": found.inbound and _secured(found.inbound, folder),
+        "destinations": {name: _secured(table, folder) for name, table in found.destinations.items()},
+    }
+    return found.model_copy(update=tables)
+
+
+def _secured(table: S, folder: Path) -> S:
+    return table.model_copy(update={"tls": table.tls.relative_to(folder)}) if table.tls else table
 
 
 def _valid_tables(tables: dict[str, Any], section: str, model: type[M]) -> dict[str, M]:
@@ -240,6 +265,9 @@ _EXAMPLES = {
     "not HOST:PORT": "write it as 10.0.0.5:2575",
     "not a time zone": "write it as Europe/Berlin",
     "not the settings of a serial line": "write it as 9600 8N1",
+    "not a pin": "write it as sha256: and 64 hexadecimal digits",
+    "not the name of a client": "write it as DNS:reg.example.org, CN=reg or a pin, sha256:...",
+    "a key without its certificate": "give `certificate` too",
 }
 
 

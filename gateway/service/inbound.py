@@ -2,18 +2,19 @@
 
 import asyncio
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 
 import structlog
+from cryptography import x509
 
 from gateway.errors import Hl7Error, StoreError, TransportError
 from gateway.hl7 import mllp, parse
 from gateway.hl7.acknowledgement import Refusal, refuse_unreadable
+from gateway.service import tls
 from gateway.service.configuration import InboundTable
 from gateway.service.intake import Intake
-from gateway.service.mllp_connection import next_events
+from gateway.service.mllp_connection import hang_up, next_events
 from gateway.store import Database, outbox
 
 
@@ -27,12 +28,15 @@ class InboundServer:
     database : Database
     intake : Intake
     now : callable
+    peer_seen : callable
+        Called with the certificate of each client that is let in, or None where it has none to show.
     """
 
     table: InboundTable
     database: Database
     intake: Intake
     now: Callable[[], datetime]
+    peer_seen: Callable[[x509.Certificate | None], None] = lambda _: None
     _server: asyncio.Server | None = None
     _clients: dict[asyncio.Task[None], asyncio.StreamWriter] = field(default_factory=dict)
 
@@ -73,15 +77,18 @@ class InboundServer:
         assert task is not None
         self._clients[task] = writer
         try:
-            await self._serve(reader, writer)
-        except (OSError, StoreError) as error:
+            if self.table.tls is None:
+                await self._serve(reader, writer)
+            else:
+                secured = await tls.accept(writer, self.table.tls)
+                self._clients[task] = secured.writer
+                self.peer_seen(secured.peer)
+                await self._serve(secured.reader, secured.writer)
+        except (OSError, StoreError, TransportError) as error:
             # without an answer the sender keeps the message and sends it again
-            structlog.get_logger().warning("inbound connection closed", reason=str(error))
+            structlog.get_logger().warning("inbound connection closed", reason=tls.explain(error))
         finally:
-            del self._clients[task]
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await hang_up(self._clients.pop(task))
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         decoder = mllp.Decoder(self.table.largest_message)

@@ -19,6 +19,7 @@ from gateway.hl7.acknowledgement import Outcome, Verdict
 from gateway.service.backoff import Backoff
 from gateway.service.destinations import DeliveryTable
 from gateway.service.sender import Sender
+from gateway.service.tls import explain
 from gateway.store import Database, outbox
 
 T = TypeVar("T")
@@ -110,19 +111,19 @@ class Lane:
     async def _attempt(self, message: outbox.OutboxMessage) -> Verdict | None:
         """One sending, to an answer or to silence; None where a person has taken the message back."""
         timeout_s = self.destination.ack_timeout_s
+        awaited = "connection"
         try:
             async with asyncio.timeout(timeout_s):
                 await self.sender.prepare(message)
+            awaited = "answer"
             if not await self._write(lambda db: outbox.begin(db, message.id, self.now())):
                 return None
             async with asyncio.timeout(timeout_s):
                 return await self.sender.send(message)
         except TimeoutError:
-            return Verdict("silence", f"no answer within {timeout_s:g} s")
-        except TransportError as error:
-            return Verdict("silence", str(error))
-        except OSError as error:
-            return Verdict("silence", error.strerror or str(error))
+            return Verdict("silence", f"no {awaited} within {timeout_s:g} s")
+        except (OSError, TransportError) as error:
+            return Verdict("silence", explain(error))
 
     async def _settle(self, message: outbox.OutboxMessage, verdict: Verdict, wait_s: float) -> None:
         rule = _RULES[verdict.outcome]

@@ -1,6 +1,9 @@
 """ORU over MLLP: one connection while it can be trusted, and the acknowledgement that names the message."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from cryptography import x509
 
 from gateway.errors import Hl7Error
 from gateway.hl7 import parse
@@ -19,10 +22,13 @@ class MllpSender:
     destination : DestinationTable
     application_ack : bool
         The profile asks for an application acknowledgement, so that a commit accept alone is not the end.
+    peer_seen : callable
+        Called with the receiver's certificate at each connection, or None without TLS.
     """
 
     destination: DestinationTable
     application_ack: bool
+    peer_seen: Callable[[x509.Certificate | None], None] = lambda _: None
     _connection: MllpConnection | None = None
 
     async def prepare(self, message: OutboxMessage) -> None:  # noqa: ARG002 - any message goes the same way
@@ -30,8 +36,9 @@ class MllpSender:
             await self.close()
         if self._connection is None:
             self._connection = await MllpConnection.open(
-                self.destination.address, self.destination.ack_timeout_s
+                self.destination.address, self.destination.ack_timeout_s, self.destination.tls
             )
+            self.peer_seen(self._connection.peer)
 
     async def send(self, message: OutboxMessage) -> Verdict:
         assert self._connection is not None

@@ -17,8 +17,10 @@ from gateway.errors import Hl7Error, TransportError
 from gateway.hl7 import Message, mllp, parse
 from gateway.hl7.acknowledgement import Refusal, Result, build_acknowledgement, refuse_unreadable
 from gateway.hl7.building import build
+from gateway.service import tls
 from gateway.service.configuration import Address
-from gateway.service.mllp_connection import MllpConnection, next_events
+from gateway.service.mllp_connection import MllpConnection, hang_up, next_events
+from gateway.service.tls_settings import ClientTls, ServerTls
 from gateway.testing.ehr_archive import Archive
 from gateway.testing.ehr_check import validated
 from gateway.testing.ehr_faults import REFUSING, Fault, FaultDice, FaultKind
@@ -96,6 +98,10 @@ class FakeEhr:
         How late ``late`` is, and how slow ``slow``.
     on_delivery : callable
         Called with each delivery once it is decided, before it is answered.
+    security : ServerTls, optional
+        How to speak TLS; without it messages come as they are.
+    on_refused : callable
+        Called with the reason when a client is turned away because of its TLS or its certificate.
 
     Attributes
     ----------
@@ -107,7 +113,7 @@ class FakeEhr:
     Raises
     ------
     TransportError
-        On entering: the port is taken, or not this user's to take.
+        On entering: the port is taken, or not this user's to take, or a certificate cannot be used.
     """
 
     directory: Path | None = None
@@ -119,6 +125,8 @@ class FakeEhr:
     late_s: float = 2.0
     slow_s: float = 0.25
     on_delivery: Callable[[Delivery], None] = lambda _: None
+    security: ServerTls | None = None
+    on_refused: Callable[[str], None] = lambda _: None
     received: list[Message] = field(default_factory=list, init=False)
     deliveries: list[Delivery] = field(default_factory=list, init=False)
     _archive: Archive = field(init=False)
@@ -131,6 +139,8 @@ class FakeEhr:
     async def __aenter__(self) -> Self:
         self._archive = Archive(self.directory)
         self._dice = FaultDice(self.faults, self.seed)
+        if self.security is not None:
+            tls.server_context(self.security)
         try:
             self._server = await asyncio.start_server(self._connected, self.host, self.port)
         except OSError as error:
@@ -171,17 +181,17 @@ class FakeEhr:
             while len(self.received) < count:
                 await self._arrival.wait()
 
-    async def send(self, message: bytes, host: str, port: int, *, timeout_s: float = 10.0) -> Message:
-        """Send a message as the EHR's own feed would, and give the acknowledgement.
-
-        Raises
-        ------
-        OSError
-            Nobody listens, the connection broke, or nothing was answered in time (TimeoutError).
-        Hl7Error
-            The answer is no message.
-        """
-        return await send(message, host, port, timeout_s=timeout_s)
+    async def send(
+        self,
+        message: bytes,
+        host: str,
+        port: int,
+        *,
+        timeout_s: float = 10.0,
+        security: ClientTls | None = None,
+    ) -> Message:
+        """Send a message as the EHR's own feed would, and give the acknowledgement: see :func:`send`."""
+        return await send(message, host, port, timeout_s=timeout_s, security=security)
 
     def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         # a task that is cancelled before its first step never comes to its own `finally`
@@ -193,14 +203,18 @@ class FakeEhr:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _client(self, reader: asyncio.StreamReader, plain: asyncio.StreamWriter) -> None:
+        writer = plain
         try:
-            with suppress(ConnectionError):
-                await self._serve(reader, writer)
+            if self.security is not None:
+                secured = await tls.accept(plain, self.security)
+                reader, writer = secured.reader, secured.writer
+            await self._serve(reader, writer)
+        except (OSError, TransportError) as error:
+            if writer is plain and self.security is not None:
+                self.on_refused(tls.explain(error))
         finally:
-            writer.close()
-            with suppress(OSError):
-                await writer.wait_closed()
+            await hang_up(writer)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         decoder = mllp.Decoder()
@@ -292,21 +306,25 @@ class FakeEhr:
 
     async def _late(self, writer: asyncio.StreamWriter, block: bytes) -> None:
         await asyncio.sleep(self.late_s)
-        with suppress(ConnectionError):
+        with suppress(OSError):
             await _write(writer, block, in_pieces=False)
 
 
-async def send(message: bytes, host: str, port: int, *, timeout_s: float = 10.0) -> Message:
+async def send(
+    message: bytes, host: str, port: int, *, timeout_s: float = 10.0, security: ClientTls | None = None
+) -> Message:
     """Send one message over a connection of its own, and give the acknowledgement.
 
     Raises
     ------
     OSError
         Nobody listens, the connection broke, or nothing was answered in time (TimeoutError).
+    TransportError
+        A certificate or key cannot be used, or the receiver is not the one that is pinned.
     Hl7Error
         The answer is no message.
     """
-    connection = await MllpConnection.open(Address(host=host, port=port), timeout_s)
+    connection = await MllpConnection.open(Address(host=host, port=port), timeout_s, security)
     try:
         async with asyncio.timeout(timeout_s):
             await connection.send(message)

@@ -209,3 +209,62 @@ def test_validating_shows_nothing_of_the_patient(pulse: Path):
     done = gateway("validate", pulse)
     assert done.returncode == 1
     assert not [word for word in ("TESTPATIENT", "ALMA", "8834021", "19610417") if word in done.stdout]
+
+
+def test_both_commands_speak_tls_and_each_proves_who_it_is(pulse: Path, certificates):
+    ehr = certificates.issue("ehr", "127.0.0.1")
+    ours = certificates.issue("gateway", "gateway.example")
+    trust = ("--tls-ca", certificates.ca)
+    with listening("--tls-certificate", ehr, *trust, "--tls-client", "DNS:gateway.example") as listener:
+        to = ("send", pulse, "--to", f"127.0.0.1:{listener.port}", *trust)
+        taken = gateway(*to, "--tls-certificate", ours)
+        anonymous = gateway(*to)
+        stranger = gateway(*to, "--tls-certificate", certificates.issue("stranger", "stranger.example"))
+        plain = gateway("send", pulse, "--to", f"127.0.0.1:{listener.port}")
+        _, out = listener.interrupted()
+    assert (taken.returncode, taken.stdout.splitlines()[1]) == (0, "MSA|AA|P1")
+    for refused in (anonymous, stranger, plain):
+        assert (refused.returncode, refused.stdout, refused.stderr.count("\n")) == (2, "", 1)
+    assert "does it take our certificate?" in anonymous.stderr
+    lines = [line for line in out.splitlines() if line.startswith("client refused: ")]
+    assert lines[0] == "client refused: TLS: it shows no certificate"
+    assert "CN=stranger" in lines[1]
+    assert lines[2] == "client refused: TLS: it does not speak TLS"
+
+
+@pytest.mark.parametrize(
+    ("options", "line"),
+    [
+        (("--tls",), "its certificate is of a CA that is not in `ca`"),
+        (("--tls-pin", "sha256:" + "0" * 64), "its certificate is of a CA that is not in `ca`"),
+        (("--tls-ca", "{ca}", "--tls-pin", "sha256:" + "0" * 64), "none of `pins`"),
+        (("--tls-ca", "{ca}", "--tls-server-name", "other.example"), "not valid for 'other.example'"),
+    ],
+)
+def test_a_server_that_does_not_hold_is_one_line(
+    pulse: Path, certificates, options: tuple[str, ...], line: str
+):
+    given = [option.format(ca=certificates.ca) for option in options]
+    with listening("--tls-certificate", certificates.issue("ehr", "127.0.0.1")) as listener:
+        done = gateway("send", pulse, "--to", f"127.0.0.1:{listener.port}", *given)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert line in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        (("send", "{file}", "--to", "127.0.0.1:2575", "--tls-pin", "abc"), "--tls-pins: not a pin"),
+        (("listen", "--tls-ca", "{file}"), "--tls-certificate: field required"),
+        (("listen", "--tls-certificate", "{file}", "--tls-client", "CN=a"), "no ca that vouches for them"),
+    ],
+)
+def test_options_that_do_not_fit_are_bad_usage(pulse: Path, command: tuple[str, ...], line: str):
+    done = gateway(*(part.format(file=pulse) for part in command))
+    assert (done.returncode, line in done.stderr) == (2, True), done.stderr
+
+
+def test_a_certificate_that_cannot_be_used_ends_listening_before_it_begins(pulse: Path):
+    done = gateway("listen", "--port", "0", "--tls-certificate", pulse)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "no certificate in PEM form" in done.stderr

@@ -28,7 +28,7 @@ NOT_RUN_HERE = {
     "apt": "changes the machine",
 }
 KEEPS_RUNNING = ("gateway run", "gateway hl7 listen", "gateway simulate")
-PORTS = ("2575", "2576", "2577")
+PORTS = ("2575", "2576", "2577", "2578", "2579")
 
 _FENCE = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#([^)\s]+))?\)")

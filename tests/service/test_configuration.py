@@ -145,6 +145,44 @@ def test_a_mistake_is_named_with_its_key_path_and_the_fix(tmp_path: Path, good: 
     assert found.startswith(problem)
 
 
+TLS = """
+[inbound]
+listen = "127.0.0.1:2576"
+tls = { ca = "tls/ca.pem", certificate = "tls/own.pem", clients = ["DNS:reg.example.org", "CN=reg"] }
+
+[destinations.ehr.tls]
+certificate = "/etc/gateway/own.pem"
+pins = ["sha256:00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF"]
+"""
+
+
+def test_the_files_of_tls_are_found_beside_the_configuration(tmp_path: Path):
+    tables = _load(tmp_path, GOOD + TLS).tls
+    assert (tables["inbound.tls"].ca, tables["destinations.ehr.tls"].ca) == (
+        tmp_path / "tls" / "ca.pem",
+        None,
+    )
+    assert tables["destinations.ehr.tls"].certificate == Path("/etc/gateway/own.pem")
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        ('ca = "tls/ca.pem", ', "", "inbound.tls.ca: field required; add it"),
+        ("sha256:00", "sha256:0", "destinations.ehr.tls.pins.0: not a pin; write it as sha256: and 64"),
+        ("CN=reg", "reg", "inbound.tls.clients.1: not the name of a client; write it as DNS:"),
+        (
+            'certificate = "/etc/gateway/own.pem"',
+            'key = "own.key"',
+            "destinations.ehr.tls: a key without its certificate; give `certificate` too",
+        ),
+    ],
+)
+def test_a_mistake_in_tls_is_named_like_any_other(tmp_path: Path, good: str, bad: str, problem: str):
+    (found,) = _problems(tmp_path, GOOD + TLS.replace(good, bad))
+    assert found.startswith(problem)
+
+
 def test_a_device_is_opened_on_the_line_that_is_chosen_for_it(tmp_path: Path):
     on_7e1 = '"rfc2217://10.0.3.21:4001"\nline = "2400 7E1"'
     found = _load(tmp_path, GOOD.replace('"socket://10.0.3.21:4001"', on_7e1))

@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -36,12 +35,6 @@ def _with(data: bytes, *changes: tuple[bytes, bytes]) -> bytes:
         assert old in data
         data = data.replace(old, new)
     return data
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
 
 
 def _send(database: Database, *messages: bytes, raw: bytes | None = None) -> list[Message]:

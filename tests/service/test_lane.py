@@ -2,12 +2,10 @@
 
 import asyncio
 import socket
-import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Literal
 
 import pytest
@@ -15,11 +13,6 @@ from structlog.testing import capture_logs
 
 from gateway.hl7 import mllp, parse
 from gateway.hl7.building import build
-from gateway.model import Reading
-from gateway.service.configuration import DestinationTable
-from gateway.service.lane import Lane
-from gateway.service.mllp_sender import MllpSender
-from gateway.store import Database, outbox, readings
 
 Answer = Callable[[str], bytes] | Literal["silence", "close"]
 NOW = datetime(2026, 3, 2, 14, 14, 5, tzinfo=UTC)
@@ -70,80 +63,22 @@ class Receiver:
         return True
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
-
-
-def _queue(database: Database, stream: str = "ann scale") -> str:
-    def work(db: sqlite3.Connection) -> str:
-        control_id = outbox.next_control_id(db)
-        reading_id = readings.add(
-            db, "scale", Reading(kind="weight"), key=control_id, encounter_id=None, held=None, at=NOW
-        )
-        assert reading_id is not None
-        body = build([("MSH", {9: ("ORU", "R01"), 10: control_id, 11: "P", 12: "2.5.1"})])
-        outbox.enqueue(
-            db,
-            destination="ehr",
-            reading_id=reading_id,
-            control_id=control_id,
-            stream=stream,
-            body=body,
-            at=NOW,
-        )
-        return control_id
-
-    return database.do(work)
-
-
-def _state(database: Database, control_id: str) -> tuple[str, str]:
-    message = database.do(lambda db: outbox.find(db, control_id))
-    return message.state, message.reason
-
-
-def _deliver(
-    database: Database,
-    receiver: Receiver,
-    *control_ids: str,
-    application_ack: bool = False,
-    **settings: object,
-) -> None:
+def _deliver(outbound, receiver: Receiver, *control_ids: str, **settings: object) -> None:
     """Run a lane until none of those messages is pending."""
 
     async def run() -> None:
         server = await asyncio.start_server(receiver, "127.0.0.1", 0)
-        port = server.sockets[0].getsockname()[1]
-        table = DestinationTable.model_validate(
-            {"address": f"127.0.0.1:{port}", "ack_timeout_s": 0.3, "longest_backoff_s": 0.02, **settings}
-        )
-        lane = Lane(
-            name="ehr",
-            destination=table,
-            sender=MllpSender(destination=table, application_ack=application_ack),
-            database=database,
-            now=lambda: datetime.now(UTC),
-        )
-        running = asyncio.create_task(lane.run())
-        async with asyncio.timeout(60):
-            while any(_state(database, control_id)[0] == "pending" for control_id in control_ids):
-                await asyncio.sleep(0.01)
-                if running.done():
-                    running.result()
-        running.cancel()
-        with suppress(asyncio.CancelledError):
-            await running
+        await outbound.settle(outbound.lane(server.sockets[0].getsockname()[1], **settings), *control_ids)
         server.close()
         await server.wait_closed()
 
     asyncio.run(run())
 
 
-def test_messages_arrive_in_order_on_one_connection(database: Database):
+def test_messages_arrive_in_order_on_one_connection(outbound):
     receiver = Receiver([])
-    sent = [_queue(database) for _ in range(5)]
-    _deliver(database, receiver, *sent)
+    sent = [outbound.queue() for _ in range(5)]
+    _deliver(outbound, receiver, *sent)
     assert [parse(message).control_id for message in receiver.got] == sent
     assert receiver.connections == 1
 
@@ -162,114 +97,112 @@ def test_messages_arrive_in_order_on_one_connection(database: Database):
     ],
     ids=["silence", "closed", "foreign", "unnamed", "echo", "http", "html", "unknown-code"],
 )
-def test_anything_but_an_answer_closes_the_socket_and_the_same_bytes_go_again(
-    database: Database, answer: Answer
-):
+def test_anything_but_an_answer_closes_the_socket_and_the_same_bytes_go_again(outbound, answer: Answer):
     receiver = Receiver([answer])
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id)
-    assert _state(database, control_id)[0] == "acknowledged"
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id)
+    assert outbound.state(control_id)[0] == "acknowledged"
     assert receiver.got[0] == receiver.got[1]
     assert (len(receiver.got), receiver.connections) == (2, 2)
 
 
-def test_an_application_error_is_tried_a_few_times_and_then_parked_with_its_reason(database: Database):
+def test_an_application_error_is_tried_a_few_times_and_then_parked_with_its_reason(outbound):
     receiver = Receiver([_ack("AE", text="OBX-5 is not a number")] * 3)
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id, tries=3)
-    assert _state(database, control_id) == ("parked", "error: 102 OBX-5 is not a number")
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id, tries=3)
+    assert outbound.state(control_id) == ("parked", "error: 102 OBX-5 is not a number")
     assert (len(receiver.got), receiver.connections) == (3, 1)
 
 
 @pytest.mark.parametrize("code", ["AE", "AR"])
-def test_a_receivers_own_words_reach_the_queue_and_never_the_log(database: Database, code: str):
+def test_a_receivers_own_words_reach_the_queue_and_never_the_log(outbound, code: str):
     receiver = Receiver([_ack(code, text="ALMA TESTPATIENT is unknown")] * 3)
-    control_id = _queue(database)
+    control_id = outbound.queue()
     with capture_logs() as logs:
-        _deliver(database, receiver, control_id, tries=3)
-    assert "ALMA" in _state(database, control_id)[1]
+        _deliver(outbound, receiver, control_id, tries=3)
+    assert "ALMA" in outbound.state(control_id)[1]
     assert any(entry.get("code") == code for entry in logs)
     assert "ALMA" not in str(logs)
 
 
 @pytest.mark.parametrize("code", ["AR", "CR"])
-def test_a_rejection_is_parked_at_once(database: Database, code: str):
+def test_a_rejection_is_parked_at_once(outbound, code: str):
     receiver = Receiver([_ack(code)])
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id)
-    assert (_state(database, control_id)[0], len(receiver.got)) == ("parked", 1)
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id)
+    assert (outbound.state(control_id)[0], len(receiver.got)) == ("parked", 1)
 
 
-def test_a_receiver_that_keeps_naming_another_message_gets_it_parked(database: Database):
+def test_a_receiver_that_keeps_naming_another_message_gets_it_parked(outbound):
     receiver = Receiver([_ack("AA", lambda _: "OTHER")] * 3)
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id, tries=3)
-    assert _state(database, control_id) == ("parked", "mismatch: the answer names another message")
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id, tries=3)
+    assert outbound.state(control_id) == ("parked", "mismatch: the answer names another message")
 
 
-def test_silence_alone_never_parks_a_message(database: Database):
+def test_silence_alone_never_parks_a_message(outbound):
     receiver = Receiver(["close"] * 12)
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id, tries=2)
-    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 13)
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id, tries=2)
+    assert (outbound.state(control_id)[0], len(receiver.got)) == ("acknowledged", 13)
 
 
-def test_the_lane_goes_on_past_a_parked_message_but_not_past_its_own_stream(database: Database):
+def test_the_lane_goes_on_past_a_parked_message_but_not_past_its_own_stream(outbound):
     receiver = Receiver([_ack("AR")])
     parked, behind, other = (
-        _queue(database, "ann scale"),
-        _queue(database, "ann scale"),
-        _queue(database, "bob scale"),
+        outbound.queue("ann scale"),
+        outbound.queue("ann scale"),
+        outbound.queue("bob scale"),
     )
-    _deliver(database, receiver, parked, other)
+    _deliver(outbound, receiver, parked, other)
     assert [parse(message).control_id for message in receiver.got] == [parked, other]
-    assert _state(database, behind)[0] == "pending"
+    assert outbound.state(behind)[0] == "pending"
 
 
-def test_a_commit_accept_ends_a_message_that_asked_for_no_more(database: Database):
+def test_a_commit_accept_ends_a_message_that_asked_for_no_more(outbound):
     receiver = Receiver([_ack("CA")])
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id)
-    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id)
+    assert (outbound.state(control_id)[0], len(receiver.got)) == ("acknowledged", 1)
 
 
-def test_a_commit_accept_is_not_the_end_where_an_application_answers_too(database: Database):
+def test_a_commit_accept_is_not_the_end_where_an_application_answers_too(outbound):
     both = [_ack("CA"), _ack("AE")]
 
     def commit_then_error(control_id: str) -> bytes:
         return b"".join(answer(control_id) for answer in both if callable(answer))
 
     receiver = Receiver([commit_then_error] * 2)
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id, tries=2, application_ack=True)
-    assert _state(database, control_id)[0] == "parked"
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id, tries=2, application_ack=True)
+    assert outbound.state(control_id)[0] == "parked"
 
 
 @pytest.mark.parametrize(("match", "named"), [("prefix20", lambda c: c[:20]), ("any", lambda _: "")])
 def test_a_receiver_that_cuts_or_omits_the_control_id_can_be_configured(
-    database: Database, match: str, named: Callable[[str], str]
+    outbound, match: str, named: Callable[[str], str]
 ):
     receiver = Receiver([_ack("AA", named)])
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id, msa2=match)
-    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id, msa2=match)
+    assert (outbound.state(control_id)[0], len(receiver.got)) == ("acknowledged", 1)
 
 
-def test_a_receiver_that_closes_after_each_answer_gets_every_message_in_order(database: Database):
+def test_a_receiver_that_closes_after_each_answer_gets_every_message_in_order(outbound):
     class OneEach(Receiver):
         async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> bool:
             await super()._answer(message, writer)
             return False
 
     receiver = OneEach([])
-    sent = [_queue(database) for _ in range(5)]
-    _deliver(database, receiver, *sent)
+    sent = [outbound.queue() for _ in range(5)]
+    _deliver(outbound, receiver, *sent)
     arrived = [parse(message).control_id for message in receiver.got]
     assert list(dict.fromkeys(arrived)) == sent
-    assert {_state(database, control_id)[0] for control_id in sent} == {"acknowledged"}
+    assert {outbound.state(control_id)[0] for control_id in sent} == {"acknowledged"}
 
 
-def test_an_answer_in_pieces_is_one_answer(database: Database):
+def test_an_answer_in_pieces_is_one_answer(outbound):
     class Slow(Receiver):
         async def _answer(self, message: bytes, writer: asyncio.StreamWriter) -> bool:
             self.got.append(message)
@@ -281,34 +214,21 @@ def test_an_answer_in_pieces_is_one_answer(database: Database):
             return True
 
     receiver = Slow([])
-    control_id = _queue(database)
-    _deliver(database, receiver, control_id, ack_timeout_s=30)
-    assert (_state(database, control_id)[0], len(receiver.got)) == ("acknowledged", 1)
+    control_id = outbound.queue()
+    _deliver(outbound, receiver, control_id, ack_timeout_s=30)
+    assert (outbound.state(control_id)[0], len(receiver.got)) == ("acknowledged", 1)
 
 
-def test_a_message_begins_with_its_first_byte_and_not_with_a_refused_connection(database: Database):
-    def begun(control_id: str) -> bool:
-        return database.do(lambda db: outbox.find(db, control_id)).begun_at is not None
-
-    control_id = _queue(database)
+def test_a_message_begins_with_its_first_byte_and_not_with_a_refused_connection(outbound):
+    control_id = outbound.queue()
 
     async def nobody_listens() -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = probe.getsockname()[1]
-        table = DestinationTable.model_validate({"address": f"127.0.0.1:{port}"})
-        lane = Lane(
-            name="ehr",
-            destination=table,
-            sender=MllpSender(destination=table, application_ack=False),
-            database=database,
-            now=lambda: datetime.now(UTC),
-        )
-        running = asyncio.create_task(lane.run())
-        while not database.do(lambda db: outbox.find(db, control_id)).attempts:  # noqa: ASYNC110 - a lane tells nobody
-            await asyncio.sleep(0.01)
-        running.cancel()
+        async with outbound.running(outbound.lane(port)) as until:
+            await until(lambda: outbound.message(control_id).attempts)
 
     asyncio.run(nobody_listens())
-    assert not begun(control_id)
-    _deliver(database, Receiver([]), control_id)
-    assert begun(control_id)
+    assert outbound.message(control_id).begun_at is None
+    _deliver(outbound, Receiver([]), control_id)
+    assert outbound.message(control_id).begun_at is not None
