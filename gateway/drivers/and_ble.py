@@ -40,7 +40,6 @@ Source: A&D's sample program; programs of a hospital gateway, of obniz and of ot
 capture of a UT-201BLE. Evidence: capture (thermometer), manual at second hand (the others).
 """
 
-from collections.abc import Callable
 from datetime import datetime
 from decimal import Decimal
 
@@ -63,7 +62,8 @@ from gateway.drivers.contract import (
     Subscribe,
     clock_setting,
 )
-from gateway.drivers.gatt_session import GattFrames, Recent
+from gateway.drivers.gatt_session import Decoder, GattFrames
+from gateway.drivers.pushed_records import PushedRecords
 from gateway.errors import DecodeError
 
 COMMANDS = "233bf001-5a34-1b6d-975c-000d5690abe4"
@@ -156,8 +156,8 @@ class Session(Frames):
     def __init__(self, clock: str) -> None:
         super().__init__()
         self._sets_clock = clock == "set"
-        self._recent = Recent()
-        self._all_decoders |= {uuid: self._once(self.decoders[uuid]) for uuid in _MEASUREMENTS}
+        self._records = PushedRecords()
+        self._all_decoders |= {uuid: self._once(uuid, self.decoders[uuid]) for uuid in _MEASUREMENTS}
 
     def connected(self, at: datetime) -> Events:
         return (*self.inquiries(), SetTimer(_CLOCK_TIMER, _CLOCK_S))
@@ -168,14 +168,19 @@ class Session(Frames):
         if name == _RECORDS_TIMER:
             asked = (Subscribe(uuid, optional=True) for uuid in _MEASUREMENTS)
             return (*asked, SetTimer(_SILENCE_TIMER, _SILENCE_S))
+        if name != _SILENCE_TIMER:
+            return self._records.timer(name)
         return (Close("the device has no more to tell"),)
+
+    def disconnected(self, at: datetime) -> Events:
+        return self._records.disconnected()
 
     def _clock_setting(self, at: datetime) -> Events:
         return (Send(encode_date_time(at), DATE_TIME), ClockSet()) if self._sets_clock else ()
 
-    def _once(self, decode: Callable[[bytes, datetime], Events]) -> Callable[[bytes, datetime], Events]:
+    def _once(self, channel: str, decode: Decoder) -> Decoder:
         def taken(data: bytes, at: datetime) -> Events:
-            events = self._recent.once(data, lambda: decode(data, at))
+            events = self._records.once(channel, data, at, lambda: decode(data, at))
             return (*events, SetTimer(_SILENCE_TIMER, _SILENCE_S))
 
         return taken

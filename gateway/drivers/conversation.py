@@ -3,7 +3,7 @@
 The same conversation runs live, in replay, in ``decode`` and in tests.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, tzinfo
 from typing import Self
@@ -12,6 +12,8 @@ from gateway.drivers.clock import DeviceClock, at_zone, doubt_of, in_zone
 from gateway.drivers.contract import ClockRead, ClockSet, Driver, Event, Events, Identified, Measured, Session
 from gateway.errors import ConfigError, Problem
 from gateway.model import Device, Reading
+
+_BETWEEN = timedelta(microseconds=1)
 
 
 def check_settings(driver: Driver, given: Mapping[str, str]) -> tuple[dict[str, str], tuple[Problem, ...]]:
@@ -101,7 +103,7 @@ class Conversation:
         return at if self.zone is None else in_zone(at, self.zone)
 
     def _completed(self, events: Events, data: bytes, at: datetime) -> Events:
-        return tuple(self._complete(event, data, at) for event in events)
+        return _told_apart(self._complete(event, data, at) for event in events)
 
     def _complete(self, event: Event, data: bytes, at: datetime) -> Event:
         match event:
@@ -136,3 +138,25 @@ class Conversation:
         if reading.time_source != "device" or reading.taken_at is None:
             return None
         return self.clock.drift_of(at_zone(reading.taken_at, self.zone or at.tzinfo), at)
+
+
+def _told_apart(events: Iterable[Event]) -> Events:
+    """Equal measurements that arrived in one piece, each by the gateway's clock: a microsecond lies between.
+
+    A record is known by its time and values; without this the second would be the first, delivered again.
+    """
+    seen: set[tuple[object, ...]] = set()
+    apart: list[Event] = []
+    for event in events:
+        if isinstance(event, Measured) and event.reading.time_source == "gateway":
+            while (known := _record_of(event.reading)) in seen:
+                assert event.reading.taken_at is not None, "it has a source"
+                later = replace(event.reading, taken_at=event.reading.taken_at + _BETWEEN)
+                event = Measured(later)  # noqa: PLW2901 - the same measurement
+            seen.add(known)
+        apart.append(event)
+    return tuple(apart)
+
+
+def _record_of(reading: Reading) -> tuple[object, ...]:
+    return reading.kind, reading.observations, reading.sequence, reading.slot, reading.taken_at

@@ -49,7 +49,6 @@ from gateway.drivers.contract import BleLink, Driver, Event, Events, Measured, P
 from gateway.drivers.gatt_session import (
     CLOCK_SETTING,
     GattFrames,
-    Recent,
     disguised,
     left_over,
     no_numbers,
@@ -58,6 +57,8 @@ from gateway.drivers.gatt_session import (
     timed,
     user_slot,
 )
+from gateway.drivers.pushed_records import PushedRecords
+from gateway.drivers.stored_records import in_slot
 from gateway.model import Observation, Reading, rejected
 
 _NOTES = {
@@ -97,7 +98,8 @@ def parse_measurement(
         A field is cut off; names it, with the offset of its first byte.
     """
     measured = _standard_layout(value, decode_blood_pressure(value), model)
-    return replace(timed(_reading(measured, features), measured.stamp, at, _NOUN), provenance=value)
+    reading = in_slot(_reading(measured, features), measured.user)
+    return replace(timed(reading, measured.stamp, at, _NOUN), provenance=value)
 
 
 def _standard_layout(value: bytes, measured: BloodPressure, model: str | None) -> BloodPressure:
@@ -200,7 +202,7 @@ class Session(Frames):
 
     def __init__(self, clock: str = "measure") -> None:
         super().__init__(clock)
-        self._recent = Recent()
+        self._records = PushedRecords()
 
     def connected(self, at: datetime) -> Events:
         return (
@@ -211,7 +213,13 @@ class Session(Frames):
         )
 
     def _measurement(self, data: bytes, at: datetime) -> Events:
-        return self._recent.once(data, lambda: super(Session, self)._measurement(data, at))
+        return self._records.once(MEASUREMENT, data, at, lambda: super(Session, self)._measurement(data, at))
+
+    def timer(self, name: str, at: datetime) -> Events:
+        return self._records.timer(name)
+
+    def disconnected(self, at: datetime) -> Events:
+        return self._records.disconnected()
 
 
 def _inflation(measured: BloodPressure) -> Event:

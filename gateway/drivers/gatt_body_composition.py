@@ -51,8 +51,16 @@ from gateway.drivers.contract import (
     Subscribe,
     Unfinished,
 )
-from gateway.drivers.gatt_session import CLOCK_SETTING, GattFrames, Recent, left_over, timed
+from gateway.drivers.gatt_session import (
+    CLOCK_SETTING,
+    GattFrames,
+    left_over,
+    timed,
+    user_slot,
+)
 from gateway.drivers.gatt_users import SETTINGS, ScaleUser
+from gateway.drivers.pushed_records import PushedRecords
+from gateway.drivers.stored_records import in_slot
 from gateway.model import Observation, Reading, rejected
 
 _NOUN = "scale"
@@ -85,7 +93,8 @@ def parse_measurement(value: bytes, *, at: datetime | None = None) -> Reading:
 
 def reading_of(measured: Composition, at: datetime | None) -> Reading:
     """The reading in a composition, of one value or of two together."""
-    return timed(_reading(measured), measured.stamp, at, _NOUN)
+    reading = in_slot(_reading(measured), scale.known_user(measured.user))
+    return timed(reading, measured.stamp, at, _NOUN)
 
 
 def joined(first: Composition, second: Composition) -> Composition | None:
@@ -125,7 +134,7 @@ def _remarks(measured: Composition) -> Iterator[str]:
     for name, (value, _) in measured.values.items():
         if not value:
             yield f"{name.replace('-', ' ')} is {'0xFFFF' if value is None else 0}: not measured"
-    yield from scale.user_note(measured.user, _NOUN)
+    yield from user_slot(scale.known_user(measured.user), _NOUN)
     yield from left_over(measured.rest)
 
 
@@ -173,7 +182,7 @@ class Session(Frames):
 
     def __init__(self, user: str = "", consent_code: str = "", clock: str = "measure") -> None:
         super().__init__(user, consent_code, clock)
-        self._recent = Recent()
+        self._records = PushedRecords()
         self._first: _Part | None = None
         self._weighed_at: Stamp | None = None
 
@@ -189,20 +198,20 @@ class Session(Frames):
         )
 
     def timer(self, name: str, at: datetime) -> Events:
-        return self._first_alone()
+        return self._first_alone() if name == _SECOND_PART else self._records.timer(name)
 
     def disconnected(self, at: datetime) -> Events:
-        return self._first_alone()
+        return (*self._first_alone(), *self._records.disconnected())
 
     def _weight(self, data: bytes, at: datetime) -> Events:
-        return self._recent.once(data, lambda: self._weighed(data, at))
+        return self._records.once(weight_scale.MEASUREMENT, data, at, lambda: self._weighed(data, at))
 
     def _weighed(self, data: bytes, at: datetime) -> Events:
         self._weighed_at = weight_scale.decode_weight(data).stamp
         return super()._weight(data, at)
 
     def _composition(self, data: bytes, at: datetime) -> Events:
-        return self._recent.once(data, lambda: self._composed(data, at))
+        return self._records.once(MEASUREMENT, data, at, lambda: self._composed(data, at))
 
     def _composed(self, data: bytes, at: datetime) -> Events:
         part = _Part(decode_composition(data), data, at)

@@ -181,6 +181,11 @@ class Recent:
         self._seen.append(data)
         return found
 
+    def forget(self, values: Iterable[bytes]) -> None:
+        """Take the like of these for new records again."""
+        gone = set(values)
+        self._seen = deque((data for data in self._seen if data not in gone), maxlen=_RECORDS_REMEMBERED)
+
 
 def supported(noun: str, names: Iterable[str], *besides: str) -> Event:
     """What a device says that it is capable of."""

@@ -38,7 +38,8 @@ from gateway.codecs.gatt.health_thermometer import (
 )
 from gateway.codecs.ieee11073 import Special, special_values
 from gateway.drivers.contract import BleLink, Driver, Events, Measured, Progress, Read, Subscribe
-from gateway.drivers.gatt_session import CLOCK_SETTING, GattFrames, Recent, left_over, timed
+from gateway.drivers.gatt_session import CLOCK_SETTING, GattFrames, left_over, timed
+from gateway.drivers.pushed_records import PushedRecords
 from gateway.model import Observation, Reading, rejected
 
 _NOUN = "thermometer"
@@ -135,7 +136,7 @@ class Session(Frames):
 
     def __init__(self, clock: str = "measure") -> None:
         super().__init__(clock)
-        self._recent = Recent()
+        self._records = PushedRecords()
 
     def connected(self, at: datetime) -> Events:
         return (
@@ -147,7 +148,13 @@ class Session(Frames):
         )
 
     def _measurement(self, data: bytes, at: datetime) -> Events:
-        return self._recent.once(data, lambda: super(Session, self)._measurement(data, at))
+        return self._records.once(MEASUREMENT, data, at, lambda: super(Session, self)._measurement(data, at))
+
+    def timer(self, name: str, at: datetime) -> Events:
+        return self._records.timer(name)
+
+    def disconnected(self, at: datetime) -> Events:
+        return self._records.disconnected()
 
 
 DRIVER = Driver(

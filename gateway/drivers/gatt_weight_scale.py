@@ -40,13 +40,14 @@ from gateway.drivers.contract import BleLink, Driver, Event, Events, Measured, R
 from gateway.drivers.gatt_session import (
     CLOCK_SETTING,
     GattFrames,
-    Recent,
     left_over,
     supported,
     timed,
     user_slot,
 )
 from gateway.drivers.gatt_users import SETTINGS, ScaleUser
+from gateway.drivers.pushed_records import PushedRecords
+from gateway.drivers.stored_records import in_slot
 from gateway.model import Observation, Reading, rejected
 
 _NOUN = "scale"
@@ -71,7 +72,8 @@ def parse_measurement(
         A field is cut off; names it, with the offset of its first byte.
     """
     measured = decode_weight(value, steps)
-    return replace(timed(_reading(measured), measured.stamp, at, _NOUN), provenance=value)
+    reading = in_slot(_reading(measured), known_user(measured.user))
+    return replace(timed(reading, measured.stamp, at, _NOUN), provenance=value)
 
 
 def _reading(measured: Weight) -> Reading:
@@ -99,13 +101,13 @@ def _remarks(measured: Weight) -> Iterator[str]:
     for name, value in (("BMI", measured.bmi), ("height", measured.height)):
         if measured.has_bmi and not value:
             yield f"{name} is {'0xFFFF' if value is None else 0}: not known to the scale"
-    yield from user_note(measured.user, _NOUN)
+    yield from user_slot(known_user(measured.user), _NOUN)
     yield from left_over(measured.rest)
 
 
-def user_note(user: int | None, noun: str) -> Iterator[str]:
-    """A note of the user whom the scale took it for; one that it does not know is the usual one here."""
-    yield from user_slot(None if user == UNKNOWN_USER else user, noun)
+def known_user(user: int | None) -> int | None:
+    """The user whom the scale took it for; one that it does not know is the usual one here."""
+    return None if user == UNKNOWN_USER else user
 
 
 def feature_event(feature: ScaleFeature) -> Event:
@@ -141,7 +143,7 @@ class Session(Frames):
 
     def __init__(self, user: str = "", consent_code: str = "", clock: str = "measure") -> None:
         super().__init__(user, consent_code, clock)
-        self._recent = Recent()
+        self._records = PushedRecords()
 
     def connected(self, at: datetime) -> Events:
         return (
@@ -153,7 +155,13 @@ class Session(Frames):
         )
 
     def _measurement(self, data: bytes, at: datetime) -> Events:
-        return self._recent.once(data, lambda: super(Session, self)._measurement(data, at))
+        return self._records.once(MEASUREMENT, data, at, lambda: super(Session, self)._measurement(data, at))
+
+    def timer(self, name: str, at: datetime) -> Events:
+        return self._records.timer(name)
+
+    def disconnected(self, at: datetime) -> Events:
+        return self._records.disconnected()
 
 
 DRIVER = Driver(

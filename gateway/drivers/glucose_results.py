@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import MappingProxyType
 
-from gateway.drivers.stored_records import UNKNOWN_TIME, held
-from gateway.model import Observation, Reading, rejected
+from gateway.drivers.stored_records import held
+from gateway.model import UNKNOWN_TIME, Observation, Reading, rejected
 from gateway.model.reading import Status
 
 CONTROL_SOLUTION = "control solution: a check of the meter"

@@ -34,7 +34,7 @@ from gateway.codecs.ieee11073 import Special, special_values
 from gateway.codecs.phd import nomenclature as n
 from gateway.codecs.phd.observations import Observation as Observed
 from gateway.codecs.phd.observations import Value
-from gateway.drivers.stored_records import from_memory
+from gateway.drivers.stored_records import from_memory, in_slot
 from gateway.errors import DecodeError
 from gateway.model import Observation, Reading, rejected
 from gateway.model.vocabulary import UNITS, ReadingKind
@@ -303,7 +303,7 @@ def _all_bits(members: list[_Measured]) -> int:
 def _timed(reading: Reading, of: list[_Measured], at: datetime, clocks: RelativeClocks | None) -> Reading:
     observed = of[0].observed
     raw = b"".join(dict.fromkeys(each.observed.raw for each in of))
-    reading = replace(reading, provenance=raw)
+    reading = replace(in_slot(reading, observed.person), provenance=raw)
     if observed.taken_at is not None:
         is_old = at.replace(tzinfo=None) - observed.taken_at > _STORED_AFTER
         reading = reading.taken(observed.taken_at, by="device")

@@ -34,6 +34,7 @@ _NOT_DRIVERS = {
     "line_session",
     "nci_answers",
     "phd_readings",
+    "pushed_records",
     "record_transfer",
     "registry",
     "serial_line",

@@ -1,11 +1,9 @@
-"""Records of a device's memory: who they may belong to when nobody knows when they were measured."""
+"""Records of a device's memory: which is which, and whose one may be of which nobody knows the time."""
 
 from dataclasses import replace
 from datetime import datetime
 
-from gateway.model import Reading
-
-UNKNOWN_TIME = "a record of the past, of unknown time"
+from gateway.model import UNKNOWN_TIME, Reading
 
 
 def held(reading: Reading) -> Reading:
@@ -16,3 +14,8 @@ def held(reading: Reading) -> Reading:
 def from_memory(reading: Reading, at: datetime) -> Reading:
     """A record at the time that its device states; one that states none at that of its arrival, and held."""
     return held(reading).taken(at, by="gateway") if reading.taken_at is None else reading
+
+
+def in_slot(reading: Reading, user: int | None) -> Reading:
+    """The reading, of the slot of the device that it states, if any."""
+    return reading if user is None else replace(reading, slot=str(user))

@@ -85,7 +85,7 @@ def _expected(pattern: re.Pattern[bytes], packet: bytes, at: int) -> re.Match[by
 def _reading(record: re.Match[bytes], user: str) -> Reading:
     year, month, day, hour, minute, flag, *measured = (int(part) for part in record.groups())
     reading = replace(blood_pressure(dict(zip(_NAMES, measured, strict=True))), provenance=record[0])
-    reading = reading.noted(f"from the memory of the cuff, user {user}")
+    reading = replace(reading, slot=user).noted(f"from the memory of the cuff, user {user}")
     if flag:
         reading = reading.noted(f"flag {flag}, of unknown meaning")
     return at_stated_time(reading, 2000 + year if year < _NEVER_SET else 0, month, day, hour, minute)

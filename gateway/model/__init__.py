@@ -3,11 +3,12 @@
 from gateway.model.ekg import STANDARD_LEADS, DeviceMeasurement, EkgGroup, EkgRecording
 from gateway.model.order import Order
 from gateway.model.patient import Encounter, Identifier, Patient
-from gateway.model.reading import Device, Observation, Reading, Sent, Status, rejected
+from gateway.model.reading import UNKNOWN_TIME, Device, Observation, Reading, Sent, Status, rejected
 from gateway.model.vocabulary import ReadingKind
 
 __all__ = [
     "STANDARD_LEADS",
+    "UNKNOWN_TIME",
     "Device",
     "DeviceMeasurement",
     "EkgGroup",

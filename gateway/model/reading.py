@@ -14,6 +14,9 @@ Status = Literal["final", "questionable", "rejected", "withdrawn"]
 TimeSource = Literal["device", "gateway"]
 Comparator = Literal["<", "<=", ">=", ">"]
 
+UNKNOWN_TIME = "a record of the past, of unknown time"
+"""The doubt of a record whose time, the gateway's, is that of its delivery only."""
+
 
 @dataclass(frozen=True, slots=True)
 class Device:
@@ -97,6 +100,8 @@ class Reading:
         The device's own number of this record.
     doubt : str, optional
         Why nobody can tell by itself whose it is, though patient and room are known: it waits for a person.
+    slot : str, optional
+        The user's memory of the device that it is in. Never an identity, but part of which record it is.
     subject : str, optional
         What was typed or scanned at the device as the patient's identifier. A hint, never an identity.
     device : Device
@@ -117,6 +122,7 @@ class Reading:
     clock_drift: timedelta | None = None
     sequence: str | None = None
     doubt: str | None = None
+    slot: str | None = None
     subject: str | None = None
     device: Device = field(default_factory=Device)
     driver: str | None = None

@@ -6,7 +6,7 @@ import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from gateway.model import Device, Reading
+from gateway.model import UNKNOWN_TIME, Device, Reading
 from gateway.model.serialised import reading_from_row, reading_to_row
 from gateway.store.times import instant, stamp
 
@@ -43,8 +43,8 @@ def record_key(source: str, reading: Reading) -> str:
     """What tells one record from another of the same device.
 
     A file is known by its content, since the time of its arrival changes when it is read again; anything
-    else by device, time, number and values. Where the device states a number and no time, the time is that of
-    the delivery, and no part of the record.
+    else by device, time, number, the device's slot and values. Where the device states a number and no time,
+    or keeps records without a time, the time is that of the delivery, and no part of the record.
     """
     if reading.kind == "ekg":
         content = hashlib.sha256(reading.provenance).hexdigest()
@@ -60,7 +60,7 @@ def _as_measured(reading: Reading) -> Reading:
     measurement has nothing but its reason to be known by.
     """
     bare = replace(reading, clock_drift=None, doubt=None, patient_id=None, driver=None, device=Device())
-    if reading.sequence is not None and reading.time_source == "gateway":
+    if reading.time_source == "gateway" and (reading.sequence is not None or reading.doubt == UNKNOWN_TIME):
         bare = replace(bare, taken_at=None)
     return replace(bare, notes=(), status="final") if reading.observations else bare
 

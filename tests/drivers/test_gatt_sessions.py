@@ -19,9 +19,10 @@ from gateway.drivers import (
     Send,
     SetTimer,
     Subscribe,
+    Unfinished,
     load,
 )
-from gateway.model import Reading
+from gateway.model import UNKNOWN_TIME, Reading
 
 AT = datetime(2026, 3, 2, 9, 14, 5, tzinfo=UTC)
 DRIVERS = (
@@ -118,9 +119,9 @@ def test_a_clock_that_is_nobody_s_concern_is_not_read() -> None:
 def test_a_thermometer_that_measures_at_one_place_says_so_once() -> None:
     talk = conversation("gatt-thermometer")
     received(talk, "2A1D", "03")
-    (reading,) = readings(received(talk, "2A1C", "00 740100FF"))
+    (reading,) = readings((*received(talk, "2A1C", "00 740100FF"), *talk.disconnected(AT)))
     assert reading.observations[0].site == "ear"
-    (other,) = readings(received(talk, "2A1C", "04 750100FF 06"))
+    (other,) = readings((*received(talk, "2A1C", "04 750100FF 06"), *talk.disconnected(AT)))
     assert other.observations[0].site == "mouth"
 
 
@@ -145,7 +146,7 @@ def test_a_composition_without_a_time_is_of_the_weight_before_it_and_only_the_fi
     received(talk, "2A9D", "02 1937 EA07030209 0C00")
     (reading,) = readings(received(talk, "2A9C", "0000 C800"))
     assert (reading.time_source, reading.taken_at) == ("device", datetime(2026, 3, 2, 9, 12, tzinfo=UTC))
-    (later,) = readings(received(talk, "2A9C", "0000 C900"))
+    (later,) = readings((*received(talk, "2A9C", "0000 C900"), *talk.disconnected(AT)))
     assert later.time_source == "gateway"
 
 
@@ -154,6 +155,69 @@ def test_the_first_part_of_a_measurement_is_a_reading_when_the_link_ends_before_
     assert readings(received(talk, "2A9C", "0014 C800 B036")) == []
     (reading,) = readings(talk.disconnected(AT))
     assert (reading.status, str(reading.value("weight"))) == ("questionable", "70.000")
+
+
+UNDATED = (
+    ("gatt-blood-pressure", "2A35", ("00 7900 5000 5E00", "00 8200 5500 6400", "00 8300 5600 6500")),
+    ("gatt-weight-scale", "2A9D", ("00 1937", "00 2837", "00 3037")),
+    ("gatt-thermometer", "2A1C", ("00 730100FF", "00 740100FF", "00 750100FF")),
+    ("gatt-body-composition", "2A9C", ("0000 C800", "0000 C900", "0000 CA00")),
+    ("and-ble", "2A9D", ("00 1937", "00 2837", "00 3037")),
+)
+
+
+@pytest.mark.parametrize(("driver", "channel", "values"), UNDATED)
+def test_a_record_without_a_time_that_comes_alone_was_measured_when_it_came(
+    driver: str, channel: str, values: tuple[str, ...]
+) -> None:
+    talk = conversation(driver)
+    said = received(talk, channel, values[0])
+    assert said == (Unfinished(), SetTimer(f"undated {channel}", 3.0))
+    (reading,) = readings(talk.timer(f"undated {channel}", AT + timedelta(seconds=3)))
+    assert (reading.taken_at, reading.status, reading.doubt) == (AT, "final", None)
+    assert talk.disconnected(AT) == ()
+
+
+@pytest.mark.parametrize(("driver", "channel", "values"), UNDATED)
+def test_records_without_a_time_that_follow_each_other_wait_for_a_person(
+    driver: str, channel: str, values: tuple[str, ...]
+) -> None:
+    talk = conversation(driver)
+    at = [AT + timedelta(seconds=second) for second in range(3)]
+    found = [
+        readings(received(talk, channel, value, moment)) for value, moment in zip(values, at, strict=True)
+    ]
+    assert [len(each) for each in found] == [0, 2, 1]
+    told = [reading for each in found for reading in each]
+    assert {reading.status for reading in told} == {"questionable"}
+    assert {reading.doubt for reading in told} == {UNKNOWN_TIME}
+    assert [reading.taken_at for reading in told] == at
+    assert talk.disconnected(AT) == ()
+
+
+def test_two_weighings_of_one_connection_a_minute_apart_are_both_of_their_moments() -> None:
+    talk = conversation("gatt-weight-scale")
+    later = AT + timedelta(minutes=1)
+    before = readings((*received(talk, "2A9D", "00 1937"), *received(talk, "2A9D", "00 1937", later)))
+    after = readings(talk.disconnected(later))
+    assert [(r.taken_at, r.doubt) for r in (*before, *after)] == [(AT, None), (later, None)]
+
+
+def test_a_record_without_a_time_that_is_sent_twice_at_once_is_one() -> None:
+    talk = conversation("gatt-weight-scale")
+    received(talk, "2A9D", "00 1937")
+    assert received(talk, "2A9D", "00 1937") == (Progress("record sent again"),)
+    (reading,) = readings(talk.disconnected(AT))
+    assert reading.doubt is None
+
+
+def test_records_with_a_time_are_told_at_once_whatever_comes_between() -> None:
+    talk = conversation("gatt-blood-pressure")
+    received(talk, "2A35", "00 7900 5000 5E00")
+    (dated,) = readings(received(talk, "2A35", "02 8200 5500 6400 EA070302090E05"))
+    (failed,) = readings(received(talk, "2A35", "00 FF07 FF07 FF07"))
+    (alone,) = readings(talk.disconnected(AT))
+    assert [dated.time_source, failed.status, alone.doubt] == ["device", "rejected", None]
 
 
 def test_an_oximeter_that_stores_nothing_is_not_asked_for_records() -> None:

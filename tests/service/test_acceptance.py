@@ -234,3 +234,69 @@ def test_a_record_that_a_meter_kept_under_no_time_is_not_filed_with_whoever_is_i
     (record,) = (event.reading for event in events if isinstance(event, Measured))
     assert _accept(database, record).held == "a record of the past, of unknown time"
     assert database.do(outbox.unsettled) == ()
+
+
+CUFF_DUMP = ("00 7900 5000 5E00", "00 8200 5500 6400")
+
+
+def _pushed(driver: str, channel: str, *values: str, at: datetime = NOW) -> list[Reading]:
+    """What a device gives in one connection that begins at a moment."""
+    talk = Conversation.start(load(driver), {}, zone=UTC)
+    events = [event for value in values for event in talk.received(bytes.fromhex(value), channel, at)]
+    return [event.reading for event in (*events, *talk.disconnected(at)) if isinstance(event, Measured)]
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_several_records_without_a_time_are_held_and_a_single_one_is_of_now(database: Database):
+    dump = [_accept(database, reading) for reading in _pushed("gatt-blood-pressure", "2A35", *CUFF_DUMP)]
+    assert [accepted.held for accepted in dump] == ["a record of the past, of unknown time"] * 2
+    (alone,) = _pushed("gatt-blood-pressure", "2A35", "00 7000 4600 5000")
+    assert _accept(database, alone).held is None
+    assert len(database.do(outbox.unsettled)) == 1
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_memory_without_times_is_held_once_however_often_it_is_delivered(database: Database):
+    for day in range(3):
+        for reading in _pushed("gatt-blood-pressure", "2A35", *CUFF_DUMP, at=NOW + timedelta(days=day)):
+            _accept(database, reading)
+    assert len(database.do(readings.since)) == len(CUFF_DUMP)
+
+
+@pytest.mark.parametrize("state", ["held", "queued", "acknowledged", "withdrawn", "assigned"])
+def test_a_record_delivered_again_is_one_row_in_whatever_state_it_is(database: Database, state: str):
+    alma = Encounter(room="EXAM3", patient=ALMA, opened_at=NOW - timedelta(minutes=5))
+    encounter_id = database.do(lambda db: encounters.open_encounter(db, alma))
+    room = None if state in {"held", "assigned"} else "EXAM3"
+    accepted = _accept(database, CUFF_RECORD, room=room)
+    reading_id = accepted.reading_id or 0
+    if state == "acknowledged":
+        (message,) = database.do(lambda db: outbox.of_reading(db, reading_id))
+        database.do(lambda db: outbox.begin(db, message.id, NOW))
+        database.do(lambda db: outbox.attempted(db, message.id, NOW, outcome="AA", state="acknowledged"))
+    if state == "withdrawn":
+        database.do(lambda db: readings.withdraw(db, reading_id, "another patient's"))
+    if state == "assigned":
+        database.do(lambda db: readings.file(db, reading_id, CUFF_RECORD, encounter_id))
+    for again in (None, "EXAM3"):
+        assert _accept(database, CUFF_RECORD, room=again).reading_id is None
+    assert len(database.do(readings.since)) == 1
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_the_same_values_of_the_same_second_in_two_slots_of_a_cuff_are_two_records(database: Database):
+    stamped = "0A 7900 5000 5E00 EA070302090E05"
+    values = (f"{stamped} {slot}" for slot in ("00", "01", "00"))
+    found = [
+        _accept(database, r).reading_id for v in values for r in _pushed("gatt-blood-pressure", "2A35", v)
+    ]
+    assert found == [1, 2, None]
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_two_equal_weights_that_arrive_in_one_piece_are_two(database: Database):
+    scale = Conversation.start(load("mt-sics"), {}, zone=UTC)
+    stable, empty = b"S S      72.40 kg\r\n", b"S S       0.00 kg\r\n"
+    events = scale.received((stable * 2 + empty) * 2, "", NOW)
+    weights = [event.reading for event in events if isinstance(event, Measured)]
+    assert [_accept(database, weight).reading_id for weight in weights] == [1, 2]

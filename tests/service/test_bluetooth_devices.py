@@ -16,6 +16,7 @@ from gateway.hl7 import Message
 from gateway.model import Encounter, Identifier, Patient
 from gateway.service.app import run_service
 from gateway.service.configuration import load_configuration
+from gateway.store import Database, readings
 from gateway.testing import FakeEhr
 from gateway.testing.adt import adt_a04
 from gateway.testing.fake_ehr import send
@@ -306,6 +307,29 @@ def test_the_ehr_has_each_record_of_a_badly_behaving_device_once(
             assert len(sent) == COUNT * len(KINDS)
 
     asyncio.run(run())
+
+
+def test_a_memory_without_times_waits_for_a_person_once_and_a_single_record_goes_out(tmp_path: Path) -> None:
+    dump = [bytes.fromhex(value) for value in ("00 7900 5000 5E00", "00 8200 5500 6400")]
+    single = bytes.fromhex("00 7000 4600 5000")
+
+    async def run() -> None:
+        async with clinic(tmp_path, "CUFF") as place, running(place):
+            device = await place.room.add(CUFF.plan("CUFF", "F0:F1:F2:F3:AA:01"))
+            await device.advertise()
+            async with asyncio.timeout(60):
+                for records in (dump, dump, [single]):
+                    await device.subscribed("2A35")
+                    for record in records:
+                        assert await device.indicate("2A35", record)
+                    await device.disconnect()
+            await place.everything_has_arrived(1)
+            assert place.received == [{"8480-6": "112", "8462-4": "70", "8478-0": "80"}]
+
+    asyncio.run(run())
+    with Database(tmp_path / "gateway.db") as database:
+        held = database.do(lambda db: readings.latest(db, 10, held=True))
+    assert [stored.reading.value("systolic") for stored in held] == [121, 130]
 
 
 def test_what_a_device_has_forgotten_arrives_though_the_gateway_is_killed_meanwhile(tmp_path: Path) -> None:
