@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from gateway.cli.ekg_plot import Plot, plot_options
 from gateway.cli.options import as_json
 from gateway.cli.printable import print_grid, print_table, printable
 from gateway.cli.printing import print_json
@@ -54,19 +55,22 @@ def info(file: Path, as_json: bool) -> None:
         print_grid((label, text) for label, text in _info_rows(recording) if text)
 
 
-@ekg.command(epilog="Example: gateway ekg analyze resting.xml")
+@ekg.command(epilog="Example: gateway ekg analyze resting.xml --plot resting.pdf")
 @_file
 @as_json
-def analyze(file: Path, as_json: bool) -> None:
+@plot_options
+def analyze(file: Path, as_json: bool, plot: Plot | None) -> None:
     """Find beats, rhythm, intervals and axes in FILE, and say how far the signal can be trusted.
 
-    What could not be measured says why. The machine's own measurements stand beside ours.
+    What could not be measured says why. The machine's own measurements stand beside ours. With --plot, the
+    EKG is drawn as well, on paper of true size, with the patient as FILE names them.
     """
     from gateway.cli import ekg_json  # noqa: PLC0415 - NumPy is for commands that need it
     from gateway.formats import read_ekg  # noqa: PLC0415 - as above
 
     recording = read_ekg(file)
     measured = _measured(recording)
+    pages = plot.write(recording, measured) if plot else 0
     if as_json:
         print_json(ekg_json.analysis(recording, measured))
         return
@@ -74,6 +78,8 @@ def analyze(file: Path, as_json: bool) -> None:
     print_table(("", "gateway", "device", "not measured because"), _measure_rows(recording, measured))
     print_grid((finding.text, finding.evidence) for finding in measured.rhythm.findings)
     print_grid(_other_rows(recording))
+    if plot:
+        click.echo(f"{plot.out}: {pages} page{'s' if pages > 1 else ''}")
 
 
 @ekg.command(epilog="Example: gateway ekg convert resting.scp resting.csv")

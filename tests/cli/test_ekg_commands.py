@@ -143,6 +143,70 @@ def test_quality_names_the_lead_that_is_off(capsys: pytest.CaptureFixture[str], 
     assert "V3 0.00: flat" in run(capsys, "analyze", file)[1]
 
 
+@pytest.mark.parametrize(("name", "begins"), [("page.svg", b"<?xml"), ("page.PDF", b"%PDF-")])
+def test_the_page_is_drawn_in_the_format_of_its_suffix(
+    capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path, name: str, begins: bytes
+):
+    code, out, err = run(capsys, "analyze", resting, "--plot", tmp_path / name, "--marks")
+    assert (code, err) == (0, "")
+    assert out.endswith(f"{tmp_path / name}: 1 page\n")
+    assert (tmp_path / name).read_bytes().startswith(begins)
+
+
+def test_json_stays_one_document_when_a_page_is_drawn(
+    capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
+):
+    page = tmp_path / "page.svg"
+    assert document(capsys, "analyze", resting, "--plot", page).keys() == ANALYZE_KEYS
+    assert "TESTPATIENT" in page.read_text(encoding="utf-8")
+
+
+def test_the_page_follows_its_options(capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path):
+    page = tmp_path / "page.svg"
+    look = "--layout 6x2 --paper letter --speed 50 --gain 20 --cabrera --band 0.5-40 --from 2 --no-patient"
+    assert run(capsys, "analyze", resting, "--plot", page, *look.split())[0] == 0
+    drawn = page.read_text(encoding="utf-8")
+    for sign in (
+        "279.4mm",
+        "50 mm/s · 20 mm/mV",
+        "-aVR",
+        "0.5 to 40 Hz",
+        "shown: 2 to 7 s",
+        "patient not shown",
+    ):
+        assert sign in drawn
+    assert "TESTPATIENT" not in drawn
+
+
+@pytest.mark.parametrize(
+    ("given", "complaint"),
+    [
+        ("--plot page.png", "choose a name that ends in .svg or .pdf"),
+        ("--plot page", "choose a name that ends in .svg or .pdf"),
+        ("--layout 6x2", "--layout is for a page; add --plot OUT.svg or OUT.pdf"),
+        ("--marks", "--marks is for a page"),
+        ("--plot page.svg --band 40", "write it as 0.5-40, in Hz"),
+        ("--plot page.svg --band 40-0.5", "give two rising positive frequencies"),
+        ("--plot page.svg --from 11", "the recording is 10 s long"),
+        ("--plot page.pdf --font page.ttf", "does not exist"),
+        ("--plot nowhere/page.pdf", "choose another place"),
+    ],
+)
+def test_a_page_that_cannot_be_drawn_is_bad_usage(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    resting: Path,
+    tmp_path: Path,
+    given: str,
+    complaint: str,
+):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(capsys, "analyze", resting, *given.split())
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert complaint in err
+    assert {path.name for path in tmp_path.iterdir()} == {"resting.xml"}
+
+
 def test_csv_has_a_column_a_lead_in_millivolts(
     capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
 ):
