@@ -117,6 +117,7 @@ class DeviceTable(_Table):
     model: str | None = None
     zone: Zone | None = None
     adapter: str | None = None
+    hold_off_s: float | None = Field(default=None, ge=0)
     clock: ClockUse | None = None
     on_connect: Literal["take", "hold"] = "take"
     settings: dict[str, str] = Field(default_factory=dict)
@@ -156,6 +157,11 @@ class Configuration(_Table):
     orders: OrdersTable = OrdersTable()
     destinations: dict[str, DestinationTable] = Field(min_length=1)
     devices: dict[str, DeviceTable] = Field(default_factory=dict)
+
+    def hold_off_s(self, device: str) -> float:
+        """How long a Bluetooth device that has hung up is left alone."""
+        own = self.devices[device].hold_off_s
+        return self.bluetooth.hold_off_s if own is None else own
 
     def driver(self, device: str) -> Driver:
         return load(self.devices[device].driver, folder=self.drivers.folder)

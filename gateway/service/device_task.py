@@ -67,6 +67,7 @@ class DeviceTask:
     journal: Journal
     now: Callable[[], datetime]
     hold_kept: bool = False
+    _complaint: str = ""
     _backoff: Backoff = field(default_factory=lambda: Backoff(first_s=0.5, longest_s=30.0))
 
     async def run(self) -> None:
@@ -94,11 +95,14 @@ class DeviceTask:
         try:
             await _Link(self, connection, log).run()
         except TransportError as error:
-            log.warning("connection lost", reason=str(error))
+            log_loss = log.info if str(error) == self._complaint else log.warning
+            log_loss("connection lost", reason=str(error))
+            self._complaint = str(error)
         except StoreError as error:
             log.error("not accepting readings", reason=str(error))
         else:
             log.info("disconnected")
+            self._complaint = ""
             return True
         finally:
             await connection.close()

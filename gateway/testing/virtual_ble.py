@@ -96,7 +96,7 @@ class PeripheralPlan:
 
 
 class _Label(PairingDelegate):
-    """Of a device that shows a passkey and has no keys."""
+    """Of a device that shows a passkey, has no keys, and pairs with nobody who does not type it."""
 
     def __init__(self, passkey: int) -> None:
         super().__init__(PairingDelegate.DISPLAY_OUTPUT_ONLY)
@@ -104,6 +104,9 @@ class _Label(PairingDelegate):
 
     async def generate_passkey(self) -> int:
         return self._passkey
+
+    async def confirm(self, auto: bool = False) -> bool:  # noqa: ARG002 - however it came to be asked
+        return False
 
 
 class _RoomController(Controller):

@@ -40,6 +40,10 @@ _ADDRESS = re.compile(
     r"([0-9A-F]{2}(:[0-9A-F]{2}){5}|[0-9A-F]{8}(-[0-9A-F]{4}){3}-[0-9A-F]{12})", re.IGNORECASE
 )
 # Insufficient authentication, authorization and encryption: Core specification, volume 3, part F, 3.4.1.1.
+_TO_PAIR = (
+    "put it in pairing mode, and remove an old pairing at both ends; if it shows or bears a passkey, pair it "
+    "once with the system's own tool, which can type it"
+)
 _ASKS_FOR_PAIRING = frozenset({0x05, 0x08, 0x0F})
 _ASKS_FOR_PAIRING_BLUEZ = frozenset({"org.bluez.Error.NotPermitted", "org.bluez.Error.NotAuthorized"})
 
@@ -140,6 +144,8 @@ class BleConnection:
 
     def _refused(self, refusal: BleakGATTProtocolError | BleakDBusError) -> TransportError:
         said = f"{self._url}: {plain(refusal)}"
+        if self._paired and _asks_for_pairing(refusal):
+            said = f"{said}, although it was just paired; {_TO_PAIR}"
         return RefusedError(said) if self._client.is_connected else TransportError(said)
 
     async def _pair(self) -> None:
@@ -149,8 +155,7 @@ class BleConnection:
             await self._line.while_connected(self._client.pair())
         except FAILURES as error:
             raise TransportError(
-                f"{self._url}: the device wants to be paired and pairing failed, {plain(error)}; put it in "
-                "pairing mode, and remove an old pairing at both ends"
+                f"{self._url}: the device wants to be paired and pairing failed, {plain(error)}; {_TO_PAIR}"
             ) from error
 
 

@@ -2,7 +2,7 @@
 
 The controller is named as bumble names it: ``tcp-client:127.0.0.1:6402`` for a simulated one, ``usb:0`` for
 a dongle that the operating system has let go of. Everything above HCI is bumble's; bleak sees a backend as
-it sees BlueZ, errors included. Bonds are kept in memory only.
+it sees BlueZ, errors included.
 
 bumble leaves a wait hanging when a device or the controller goes away, or cancels it from inside. Each one
 is raced against that here, and becomes a BleakError.
@@ -10,9 +10,12 @@ is raced against that here, and becomes a BleakError.
 
 import asyncio
 import contextlib
+import json
 import logging
 from collections.abc import Callable, Coroutine, Iterator
+from pathlib import Path
 from typing import Any, Literal, TypeVar
+from urllib.parse import quote
 
 from bleak import BleakClient, BleakScanner
 from bleak.args import SizedBuffer
@@ -30,7 +33,7 @@ from bumble.device import Advertisement, Connection, Device, Peer
 from bumble.gatt import Characteristic
 from bumble.gatt_client import CharacteristicProxy
 from bumble.hci import Address, HCI_LE_Create_Connection_Cancel_Command
-from bumble.keys import MemoryKeyStore
+from bumble.keys import JsonKeyStore, KeyStore, MemoryKeyStore
 from bumble.transport import open_transport
 from bumble.transport.common import Transport
 
@@ -67,12 +70,14 @@ _PROPERTIES: tuple[tuple[Characteristic.Properties, CharacteristicPropertyName],
 
 
 class HciRadio:
-    """A controller at `port`, in bumble's name for it, with this program as its host."""
+    """A controller at `port`, in bumble's name for it, with this program as its host.
 
-    def __init__(self, port: str) -> None:
+    Its address and its bonds are kept in a file of the folder `bonds`, else only as long as it lives.
+    """
+
+    def __init__(self, port: str, bonds: Path | None = None) -> None:
         self._port = port
-        self._address = Address.generate_static_address()
-        self._bonds = MemoryKeyStore()
+        self._address, self._bonds = _identity(bonds and bonds / f"{quote(port, safe='')}.json")
         self._transport: Transport | None = None
         self._device: Device | None = None
 
@@ -164,6 +169,28 @@ class HciRadio:
         if self._device is device:
             self._device = self._transport = None
             lost()
+
+
+def _identity(file: Path | None) -> tuple[Address, KeyStore]:
+    """The address under which bonds are kept in a file, and those; fresh ones where there are none.
+
+    Raises
+    ------
+    TransportError
+        The file is not what was written there.
+    """
+    if file is None:
+        return Address.generate_static_address(), MemoryKeyStore()
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if not file.exists():
+        address = Address.generate_static_address()
+        file.write_text(json.dumps({str(address): {}}))
+    try:
+        (known,) = json.loads(file.read_text())
+        address = Address(known, Address.RANDOM_DEVICE_ADDRESS)
+    except (ValueError, TypeError) as error:
+        raise TransportError(f"{file}: holds no pairings; remove it, and pair the devices again") from error
+    return address, JsonKeyStore(known, str(file))
 
 
 class HciScanner(BaseBleakScanner):

@@ -1,6 +1,7 @@
 """Bluetooth adapters by the name that they have in a configuration, each made once."""
 
 import re
+from pathlib import Path
 from weakref import WeakValueDictionary
 
 from gateway.errors import TransportError
@@ -10,13 +11,15 @@ _BLUEZ_NAME = re.compile(r"hci\d+")
 _adapters: WeakValueDictionary[str, BluetoothAdapter] = WeakValueDictionary()
 
 
-def adapter_named(name: str) -> BluetoothAdapter:
+def adapter_named(name: str, bonds: Path | None = None) -> BluetoothAdapter:
     """The adapter, the same for all who ask while any of them has it: it connects one device at a time.
 
     Parameters
     ----------
     name : str
         ``system``, ``hci1``, or bumble's name of a controller.
+    bonds : Path, optional
+        The folder in which a controller's pairings outlive the program. The first who asks decides.
 
     Raises
     ------
@@ -25,11 +28,11 @@ def adapter_named(name: str) -> BluetoothAdapter:
     """
     adapter = _adapters.get(name)
     if adapter is None:
-        adapter = _adapters[name] = BluetoothAdapter(_radio(name))
+        adapter = _adapters[name] = BluetoothAdapter(_radio(name, bonds))
     return adapter
 
 
-def _radio(name: str) -> Radio:
+def _radio(name: str, bonds: Path | None) -> Radio:
     if name == "system":
         return SystemRadio()
     if _BLUEZ_NAME.fullmatch(name):
@@ -41,4 +44,4 @@ def _radio(name: str) -> Radio:
             f"{name}: driving a Bluetooth controller needs the package {error.name}; "
             "install gateway[demo], or use the system's adapter"
         ) from error
-    return HciRadio(name)
+    return HciRadio(name, bonds)

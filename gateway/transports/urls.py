@@ -51,6 +51,7 @@ class _Opening:
     keep: Keep | None
     radio: str
     hold_off_s: float
+    bonds: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +125,7 @@ def _ble(opening: _Opening) -> Transport:
         opening.url,
         opening.rest,
         link,
-        adapter_named(opening.radio),
+        adapter_named(opening.radio, opening.bonds),
         opening.keep if any(each.deletes_confirmed for each in (link, *others)) else None,
         opening.hold_off_s,
         tuple(others),
@@ -195,6 +196,7 @@ def open_transport(
     keep: Keep | None = None,
     radio: str = SYSTEM_RADIO,
     hold_off_s: float = HOLD_OFF_S,
+    bonds: Path | None = None,
 ) -> Transport:
     """The transport that `url` stands for. Nothing is opened yet.
 
@@ -210,6 +212,8 @@ def open_transport(
         a controller that is driven directly (``tcp-client:127.0.0.1:6402``).
     hold_off_s : float
         For ``ble://``: how long a device that has hung up is left alone.
+    bonds : Path, optional
+        For a controller that is driven directly: the folder in which its pairings outlive the program.
 
     Raises
     ------
@@ -225,7 +229,7 @@ def open_transport(
     scheme = _SCHEMES[name]
     link = _link(scheme, links)
     assert link is not None
-    return scheme.make(_Opening(url, rest, link, links, keep, radio, hold_off_s))
+    return scheme.make(_Opening(url, rest, link, links, keep, radio, hold_off_s, bonds))
 
 
 def _split(url: str) -> tuple[str, str]:

@@ -10,6 +10,8 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
+from structlog.testing import capture_logs
+from structlog.typing import EventDict
 
 from gateway.codecs.gatt.date_time import encode_date_time
 from gateway.hl7 import Message
@@ -461,6 +463,56 @@ def test_the_first_of_two_parts_outlives_a_gateway_that_is_killed_before_the_sec
             assert place.ehr.received[0].get("OBX[1]-11") == "R"
 
     asyncio.run(run())
+
+
+def test_a_paired_device_that_changes_its_address_is_known_by_a_gateway_that_was_restarted(
+    tmp_path: Path,
+) -> None:
+    name = "A&D_UC-352BLE_01"
+
+    async def run() -> None:
+        async with clinic(tmp_path, name) as place:
+            gateway = GatewayProcess(place.configuration)
+            await gateway.start()
+            await place.patient_arrives()
+            memory = Memory(SCALE, name, place.room)
+            scale = await place.room.add(replace(SCALE.plan(name, "F0:F1:F2:F3:AA:04"), private=True))
+            await scale.advertise()
+            async with asyncio.timeout(90):
+                for number, restarts in enumerate((False, True, False)):
+                    await memory.asked(scale)
+                    assert await memory.tell(scale, number)
+                    await scale.disconnect()
+                    if restarts:
+                        await gateway.stop()
+                    await scale.change_address()
+                    if restarts:
+                        await gateway.start()
+            await place.everything_has_arrived(3)
+            await gateway.stop()
+            assert place.received == sorted(memory.sent.values(), key=str)
+            assert scale.pairings == 1
+
+    asyncio.run(run())
+
+
+def test_a_device_that_wants_a_passkey_is_one_warning_that_names_what_to_do(tmp_path: Path) -> None:
+    name = "A&D_UC-352BLE_01"
+
+    async def run() -> list[EventDict]:
+        async with clinic(tmp_path, name) as place:
+            with capture_logs() as logged:
+                async with running(place), asyncio.timeout(60):
+                    plan = replace(SCALE.plan(name, "F0:F1:F2:F3:AA:05"), passkey=123456)
+                    scale = await place.room.add(plan)
+                    await scale.advertise()
+                    await until(lambda: sum("passkey" in str(entry) for entry in logged) >= 2)
+                    assert scale.pairings == 0
+            return [entry for entry in logged if entry["log_level"] == "warning"]
+
+    (warning,) = asyncio.run(run())
+    assert warning["event"] == "connection lost"
+    assert "pair it once with the system's own tool" in warning["reason"]
 
 
 def test_devices_of_two_adapters_are_served_at_the_same_time(tmp_path: Path) -> None:

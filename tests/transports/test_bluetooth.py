@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from bleak import BleakScanner
@@ -347,6 +348,24 @@ def test_a_device_that_a_person_paired_by_its_passkey_serves_every_connection_of
             assert (person.asked, locked.pairings) == (1, 1)
 
     asyncio.run(run())
+
+
+def test_a_device_that_wants_a_passkey_is_refused_with_what_a_person_has_to_do() -> None:
+    async def scenario(connection: BleConnection, locked: VirtualPeripheral) -> None:
+        with pytest.raises(TransportError, match="bears a passkey, pair it once with the system's own tool"):
+            await connection.subscribe("2A35")
+        assert locked.pairings == 0
+
+    connected(scenario, replace(LOCKED, passkey=PASSKEY))
+
+
+def test_a_controller_whose_kept_pairings_are_damaged_says_which_file_to_remove(tmp_path: Path) -> None:
+    HciRadio("usb:0", tmp_path / "keys")
+    (file,) = (tmp_path / "keys").iterdir()
+    file.write_text("{}")
+    with pytest.raises(TransportError, match="remove it, and pair the devices again"):
+        HciRadio("usb:0", tmp_path / "keys")
+    assert (tmp_path / "keys").stat().st_mode & 0o077 == 0
 
 
 def test_a_device_that_has_lost_its_bond_is_not_paired_again_by_itself() -> None:
