@@ -40,8 +40,11 @@ Field: TypeAlias = Repetition | list[Repetition]
 SegmentValues: TypeAlias = tuple[str, Mapping[int, Field]]
 
 
-def numeric_array(channels: Iterable[Sequence[int]], delimiters: Delimiters = STANDARD) -> Er7:
-    """Channels of samples as an OBX-5 of type NA: values by component, channels by repetition."""
+def numeric_array(channels: Iterable[Sequence[int | str]], delimiters: Delimiters = STANDARD) -> Er7:
+    """Channels of samples as an OBX-5 of type NA: values by component, channels by repetition.
+
+    "" is a sample that is missing.
+    """
     return Er7(delimiters.repetition.join([delimiters.component.join(map(str, c)) for c in channels]))
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 from gateway.errors import Hl7Error
 from gateway.hl7 import pcd01
 from gateway.hl7.building import DELETE, Er7, Field, SegmentValues, build
+from gateway.hl7.ekg_results import EkgParts, ekg_results
 from gateway.hl7.extra_segments import Facts, with_extra
 from gateway.hl7.profiles import Code, Profile
 from gateway.model import Encounter, Observation, Patient, Reading
@@ -54,6 +55,7 @@ def build_oru(
     profile: Profile,
     amendment: Amendment = "",
     placer_number: str = "",
+    ekg: EkgParts | None = None,
 ) -> bytes:
     """The message that files `reading` with `patient`, or takes it back.
 
@@ -74,6 +76,8 @@ def build_oru(
         says ``W`` or ``D`` in every OBX-11, with the value that it takes back.
     placer_number : str
         ORC-2 and OBR-2, encoded, of the order that the reading carries out; without one there is no ORC.
+    ekg : EkgParts, optional
+        Of the reading's recording; the profile says what is sent.
 
     Raises
     ------
@@ -92,15 +96,20 @@ def build_oru(
         segments.append(("ORC", {1: "RE", 2: placer, 3: (filler_number, "GATEWAY")}))
     report = _order(reading, filler_number, measured_at, sent_at, profile, amendment)
     segments.append(("OBR", {**report, 2: placer}) if placer else ("OBR", report))
-    is_pcd = profile.nomenclature == "MDC"
-    lines = pcd01.device(reading, profile) if is_pcd else []
-    first = len(lines) + 1
-    for number, observation in enumerate(reading.observations, start=first):
+    lines = pcd01.device(reading, profile) if profile.nomenclature == "MDC" else []
+    wants_measures = ekg is None or "measures" in profile.ekg
+    for number, observation in enumerate(reading.observations if wants_measures else (), len(lines) + 1):
         lines.append(_result(number, observation, reading, measured_at, profile, amendment))
+    notes = [*_notes(reading, profile)]
+    if ekg is not None:
+        found = ekg_results(ekg, profile, first=len(lines) + 1)
+        notes = [note for note in notes if note not in found.told] + [*found.notes]
+        for number, fields in enumerate(found.results, len(lines) + 1):
+            lines.append(_of_recording(number, fields, reading, measured_at, profile, amendment))
     segments += lines
     if reading.status == "rejected" and not lines:
         segments.append(("OBX", {1: 1, 3: _ordered(reading), 11: "X", 14: measured_at}))
-    segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(_notes(reading, profile), start=1)]
+    segments += [("NTE", {1: n, 2: "L", 3: note}) for n, note in enumerate(notes, start=1)]
     facts = Facts(reading, patient, encounter, filler_number, placer_number, lambda: measured_at)
     return build(with_extra(segments, profile.extra_segments, facts))
 
@@ -201,6 +210,21 @@ def _result(
         fields[20] = profile.site_codes.get(observation.site) or _site(observation.site)
     fields[3], fields[6] = _own(fields[3], profile.codes), _own(fields[6], profile.units)
     return ("OBX", fields)
+
+
+def _of_recording(
+    number: int,
+    fields: Mapping[int, Field],
+    reading: Reading,
+    measured_at: str,
+    profile: Profile,
+    amendment: Amendment,
+) -> SegmentValues:
+    """A result of an EKG's recording; what takes it back does not repeat it."""
+    value = DELETE if amendment in _TAKING_BACK else fields[5]
+    status = _status(reading, amendment, has_value=True)
+    coded = _own(fields[3], profile.codes)
+    return ("OBX", {**fields, 1: number, 3: coded, 5: value, 11: status, 14: measured_at})
 
 
 def _own(coded: Field, table: Mapping[str, Code]) -> Field:

@@ -14,6 +14,9 @@ from gateway.hl7.timestamps import hl7_time
 Code: TypeAlias = tuple[str, str, str]
 """A code, what it means in words, and the system that it is of."""
 
+EkgForm = Literal["measures", "statements", "waveform", "aecg", "pdf"]
+"""What of an EKG a message can hold."""
+
 TimeForm = Literal["offset", "local", "utc"]
 """A time with its own offset from UTC; without one, in a zone that both sides know of; in UTC."""
 
@@ -61,6 +64,12 @@ class Profile:
     time_sync : {"none", "ntp"}, optional
         How the gateway's own clock is kept, where the receiver is to be told.
     extra_segments : tuple of ExtraSegment
+    ekg : frozenset of str
+        What of an EKG is sent.
+    plain_pdf : bool
+        A PDF's type is ``^^PDF`` in place of ``^application^pdf``.
+    largest_value : int, optional
+        Characters that OBX-5 may have; what of an EKG is longer is left out, with a note.
     """
 
     name: str
@@ -87,6 +96,9 @@ class Profile:
     observation_site: bool = False
     time_sync: Literal["none", "ntp"] | None = None
     extra_segments: tuple[ExtraSegment, ...] = ()
+    ekg: frozenset[EkgForm] = frozenset({"measures"})
+    plain_pdf: bool = False
+    largest_value: int | None = None
 
     @property
     def waits_for_application(self) -> bool:

@@ -5,18 +5,20 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Self
 
 import structlog
 
 from gateway.errors import Hl7Error
-from gateway.model import Reading
+from gateway.hl7.ekg_results import EkgParts
+from gateway.model import EkgRecording, Reading
 from gateway.service.association import Association, associate
 from gateway.service.device_time import by_unknown_clock, drift_noted, moment_of
 from gateway.service.ekg_step import measured
 from gateway.service.guards import guarded
 from gateway.service.outgoing import Outgoing
 from gateway.service.supervision import place_of
-from gateway.store import Database, encounters, readings
+from gateway.store import Database, encounters, readings, recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,18 @@ async def _measured(reading: Reading) -> Reading:
     except Exception as error:  # noqa: BLE001 - the root of the measuring thread
         structlog.get_logger().error("EKG not measured", where=place_of(error))
         return reading.noted("the gateway could not measure the waveform")
+
+
+@dataclass(frozen=True, slots=True)
+class _Recorded:
+    """An EKG's recording as it is stored, and what of it is sent."""
+
+    packed: bytes
+    parts: EkgParts | None
+
+    @classmethod
+    def of(cls, recording: EkgRecording, outgoing: Outgoing) -> Self:
+        return cls(recordings.packed(recording), outgoing.ekg_parts(recording))
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,17 +97,28 @@ class Acceptance:
         StoreError
             It is not on disk; the device must not be told that it was taken.
         """
+        recorded = None
         if reading.ekg is not None:
             reading = await _measured(reading)
+            reading, recorded = await self._recorded(reading)
         reading = drift_noted(guarded(self._timed(reading, at)))
 
         def work(db: sqlite3.Connection) -> Accepted:
-            return self._accept(db, source, reading, room, at)
+            return self._accept(db, source, reading, recorded, room, at)
 
         accepted = await asyncio.wrap_future(self.database.submit(work))
         if accepted.control_ids:
             self.queued()
         return accepted
+
+    async def _recorded(self, reading: Reading) -> tuple[Reading, _Recorded | None]:
+        """With the recording for the store and for messages; a fault in making it loses no reading."""
+        assert reading.ekg is not None
+        try:
+            return reading, await asyncio.to_thread(_Recorded.of, reading.ekg, self.outgoing)
+        except Exception as error:  # noqa: BLE001 - the root of the preparing thread
+            structlog.get_logger().error("EKG not prepared", where=place_of(error))
+            return reading.noted("the gateway could not prepare the waveform for sending"), None
 
     def _timed(self, reading: Reading, at: datetime) -> Reading:
         if reading.taken_at is None:
@@ -103,7 +128,13 @@ class Acceptance:
         return reading
 
     def _accept(
-        self, db: sqlite3.Connection, source: str, reading: Reading, room: str | None, at: datetime
+        self,
+        db: sqlite3.Connection,
+        source: str,
+        reading: Reading,
+        recorded: _Recorded | None,
+        room: str | None,
+        at: datetime,
     ) -> Accepted:
         found = self._association(db, reading, room, at)
         if found.encounter is not None:
@@ -117,12 +148,14 @@ class Acceptance:
             held=found.held,
             at=at,
         )
+        if reading_id is not None and recorded is not None:
+            recordings.keep(db, reading_id, recorded.packed)
         if reading_id is None or found.encounter is None or reading.status == "rejected":
             return Accepted(reading_id, found.held)
         try:
-            return Accepted(
-                reading_id, None, self.outgoing.queue(db, source, reading_id, reading, found.encounter)
-            )
+            parts = recorded.parts if recorded else None
+            queued = self.outgoing.queue(db, source, reading_id, reading, found.encounter, ekg=parts)
+            return Accepted(reading_id, None, queued)
         except Hl7Error as error:
             held = f"no message can be built of it: {error}"
             readings.hold(db, reading_id, held)

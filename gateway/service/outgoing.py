@@ -7,14 +7,16 @@ from datetime import datetime, timedelta
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from gateway.hl7.ekg_results import EkgParts
 from gateway.hl7.ordered_services import SERVICES
 from gateway.hl7.oru import Amendment, build_oru
 from gateway.hl7.profiles import PROFILES, Profile
-from gateway.model import Reading
+from gateway.model import EkgRecording, Reading
 from gateway.service.configuration import Configuration, DestinationTable, OrdersTable, Site
 from gateway.service.device_time import moment_of
+from gateway.service.ekg_parts import parts_of
 from gateway.service.ordering import Ordering
-from gateway.store import orders, outbox
+from gateway.store import orders, outbox, recordings
 from gateway.store.encounters import StoredEncounter
 from gateway.store.orders import StoredOrder
 
@@ -76,6 +78,7 @@ class Outgoing:
         reading: Reading,
         stored: StoredEncounter,
         amendments: Mapping[str, Amendment] | None = None,
+        ekg: EkgParts | None = None,
     ) -> tuple[str, ...]:
         """The control ids of the messages that now wait to be sent.
 
@@ -89,6 +92,8 @@ class Outgoing:
         stored : StoredEncounter
         amendments : mapping of str to Amendment, optional
             By destination. Without it every destination gets a first message.
+        ekg : EkgParts, optional
+            Of the reading's recording; without them they are made of the one that is stored.
 
         Raises
         ------
@@ -98,6 +103,8 @@ class Outgoing:
         made_at = self.now()
         filler_number = outbox.filler_number(db, reading_id)
         bodies = {}
+        if ekg is None and reading.kind == "ekg":
+            ekg = self._stored_parts(db, reading_id)
         wanted = dict.fromkeys(self.profiles, _FIRST) if amendments is None else amendments
         order = self._order(db, reading_id, reading, stored, wanted)
         for destination, amendment in wanted.items():
@@ -112,6 +119,7 @@ class Outgoing:
                 profile=self.profiles[destination],
                 amendment=amendment,
                 placer_number=order.order.placer if order else "",
+                ekg=ekg,
             )
         for (destination, control_id), body in bodies.items():
             outbox.enqueue(
@@ -125,6 +133,15 @@ class Outgoing:
                 stands=wanted[destination] not in _TAKING_BACK,
             )
         return tuple(control_id for _, control_id in bodies)
+
+    def ekg_parts(self, recording: EkgRecording) -> EkgParts | None:
+        """What any destination wants of a recording besides its measures; None where none wants anything."""
+        wanted = frozenset().union(*(profile.ekg for profile in self.profiles.values())) - {"measures"}
+        return parts_of(recording, wanted) if wanted else None
+
+    def _stored_parts(self, db: sqlite3.Connection, reading_id: int) -> EkgParts | None:
+        data = recordings.find(db, reading_id)
+        return None if data is None else self.ekg_parts(recordings.unpacked(data))
 
     def _order(
         self,

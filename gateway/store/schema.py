@@ -138,6 +138,12 @@ MIGRATIONS = (
     -- A second answer to the same message: the application's, after the commit accept.
     ALTER TABLE inbound ADD COLUMN response BLOB;
     """,
+    """
+    CREATE TABLE recording (
+        reading_id   INTEGER PRIMARY KEY REFERENCES reading,
+        data         BLOB NOT NULL            -- of an EKG, without loss
+    ) STRICT;
+    """,
 )
 
 

@@ -1,0 +1,68 @@
+"""From a recording to what a message can hold of it: counts, statements, documents."""
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from decimal import Decimal
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from gateway.errors import FormatError
+from gateway.hl7.ekg_results import EkgDocument, EkgParts, LeadCounts
+from gateway.hl7.profiles import EkgForm
+from gateway.model import EkgRecording
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def parts_of(recording: EkgRecording, wanted: Collection[EkgForm]) -> EkgParts:
+    """The parts that are wanted, each without loss.
+
+    Takes up to some hundreds of milliseconds of CPU: not for the event loop.
+    """
+    recording = replace(recording, patient_fields={})  # the message says whose it is
+    documents: dict[EkgDocument, bytes] = {}
+    missing: dict[EkgForm, str] = {}
+    for form, write in _WRITERS.items():
+        if form in wanted:
+            try:
+                documents[form] = write(recording)
+            except (FormatError, ValueError) as error:
+                missing[form] = f"no {form} of the EKG: {error}"
+    return EkgParts(
+        statements=recording.statements,
+        leads=_leads(recording) if "waveform" in wanted else (),
+        sample_rate_hz=Decimal(str(recording.sample_rate_hz)),
+        documents=documents,
+        missing=missing,
+    )
+
+
+def _leads(recording: EkgRecording) -> tuple[LeadCounts, ...]:
+    return tuple(
+        _counts(name, samples) for name, samples in zip(recording.leads, recording.samples_mv, strict=True)
+    )
+
+
+def _counts(name: str, samples_mv: "NDArray[np.float64]") -> LeadCounts:
+    import numpy as np  # noqa: PLC0415 - readings of scales and cuffs should not wait for NumPy
+
+    from gateway.formats.scale import step_mv  # noqa: PLC0415 - as above
+
+    is_there = np.isfinite(samples_mv)
+    resolution = step_mv(samples_mv[is_there]) if is_there.any() else Decimal("0.001")
+    counts = np.rint(np.where(is_there, samples_mv, 0) / float(resolution)).astype(np.int64)
+    texts: list[int | str] = [
+        int(count) if there else "" for count, there in zip(counts.tolist(), is_there.tolist(), strict=True)
+    ]
+    return LeadCounts(name, texts, resolution.normalize())
+
+
+def _aecg(recording: EkgRecording) -> bytes:
+    from gateway.formats import aecg_writer  # noqa: PLC0415 - as above
+
+    return aecg_writer.write(recording)
+
+
+_WRITERS: Mapping[EkgDocument, Callable[[EkgRecording], bytes]] = MappingProxyType({"aecg": _aecg})
