@@ -330,18 +330,19 @@ def _profile_options() -> str:
         '```toml\n[[destinations.ehr.segments]]\nname = "ZRD"\nafter = "PID"\n'
         'fields = { 1 = "Room {room}", "2.1" = "{vendor}", "2.2" = "{model}" }\n```\n\n'
         "## EKG\n\n| `ekg` | OBX-2 | OBX-3 | OBX-5 |\n|---|---|---|---|\n"
-        "| `measures`, which alone is sent where nothing is configured | `NM` | [the vocabulary](vocabulary.md) | "
-        "what the machine reported, and what the gateway measured besides |\n"
+        "| `measures`, which alone is sent where nothing is configured | `NM` "
+        "| [the vocabulary](vocabulary.md) | what the machine reported, and what the gateway measured "
+        "besides |\n"
         "| `statements` | `TX` | `18844-1` EKG impression | the machine's interpretation, each statement one "
         "result; otherwise they are notes |\n"
-        "| `waveform` | `NA` | a lead, `131329` `MDC_ECG_ELEC_POTL_I` and so on, any other as a local code | every "
-        "sample as a whole number; none where there was no signal. Before it, as its facets in OBX-4, "
-        "`MDC_ATTR_SAMP_RATE` in hertz and `MDC_ATTR_NU_MSMT_RES`: the millivolts of one count. Their product "
-        "is the sample that was recorded, without loss |\n"
-        "| `aecg` | `ED` | `11524-6` EKG study | the recording as an HL7 aECG document, `^text^xml^Base64^` and "
-        "Base64 without line breaks |\n\n"
-        "The documents name no patient: the message does. What takes an EKG back states the measures as ever, and "
-        "of the rest HL7's null.\n"
+        "| `waveform` | `NA` | a lead, `131329` `MDC_ECG_ELEC_POTL_I` and so on, any other as a local code "
+        "| every sample as a whole number; none where there was no signal. Before it, as its facets in "
+        "OBX-4, `MDC_ATTR_SAMP_RATE` in hertz and `MDC_ATTR_NU_MSMT_RES`: the millivolts of one count. Their "
+        "product is the sample that was recorded, without loss |\n"
+        "| `aecg` | `ED` | `11524-6` EKG study | the recording as an HL7 aECG document, `^text^xml^Base64^` "
+        "and Base64 without line breaks |\n\n"
+        "The documents name no patient: the message does. What takes an EKG back states the measures as "
+        "ever, and of the rest HL7's null.\n"
     )
 
 

@@ -12,7 +12,7 @@ from gateway.hl7 import Message, parse
 from gateway.hl7.ekg_results import EkgParts, LeadCounts
 from gateway.hl7.independent_check import structure_faults
 from gateway.hl7.oru import Amendment, build_oru
-from gateway.hl7.profiles import PROFILES
+from gateway.hl7.profiles import PROFILES, EkgForm
 from gateway.hl7.validation import validate
 from gateway.model import Identifier, Observation, Patient, Reading
 

@@ -1,7 +1,9 @@
 """What validation finds in a message, by place and rule, whatever bytes it is."""
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -9,11 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.hl7.batch import split_batch
+from gateway.hl7.ekg_results import EkgParts, LeadCounts
 from gateway.hl7.oru import build_oru
 from gateway.hl7.profiles import PROFILES
 from gateway.hl7.validation import VALIDATED_PROFILES, validate
 from gateway.hl7.validation.profile_rules import is_loinc
-from gateway.model import Identifier, Patient, Reading
+from gateway.model import Device, Identifier, Patient, Reading
 from gateway.model.reading import Observation
 from gateway.model.terms import TERMS
 
@@ -165,18 +168,101 @@ def test_every_loinc_code_of_the_vocabulary_has_its_check_digit():
 @pytest.mark.parametrize("profile", VALIDATED_PROFILES)
 def test_what_the_gateway_sends_holds_by_its_own_rules(profile: str):
     at = datetime(2026, 3, 2, 14, 14, 5, tzinfo=UTC)
-    reading = Reading(kind="weight", taken_at=at, observations=(Observation(name="weight", text="71"),))
-    patient = Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA")
+    reading = Reading(
+        kind="ekg",
+        taken_at=at,
+        clock_drift=timedelta(seconds=3),
+        observations=(
+            Observation("qt-interval", Decimal(402), "ms"),
+            Observation("XYZ-9", Decimal(1)),
+            Observation("rhythm", text="sinus"),
+        ),
+        device=Device("Exemplar", "E12", "7"),
+    )
+    wanted = replace(
+        PROFILES[profile].between("NORTH", ("EHR", "NORTH")),
+        sending_application_id=("0003B1FFFE00A1C2", "EUI-64"),
+        time_sync="ntp",
+        codes={"8634-8": ("QT", "", "99NORTH"), "XYZ-9": ("9", "nine", "99ABC")},
+        units={"ms": ("MSEC", "", "L"), "264338": ("MSEC", "", "99NORTH")},
+        ekg=frozenset({"measures", "statements", "waveform", "pdf"}),
+    )
     data = build_oru(
         reading,
-        patient,
+        Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA"),
         None,
         control_id="T1",
         filler_number="R1",
         sent_at=at,
-        profile=PROFILES[profile].between("NORTH", ("EHR", "NORTH")),
+        profile=wanted,
+        placer_number="ORD1^OE",
+        ekg=EkgParts(
+            statements=("Sinus rhythm",),
+            leads=(LeadCounts("II", (1, 2), Decimal("0.0025")),),
+            sample_rate_hz=Decimal(500),
+            documents={"pdf": b"%PDF"},
+        ),
     )
-    assert validate(data, profile) == ()
+    # a quantity of an analyser that states no unit has none to send
+    faults = [str(fault) for fault in validate(data, profile) if fault.reason != "a number without its unit"]
+    assert faults == []
+
+
+PCD = (
+    b"MSH|^~\\&|GATEWAY^0003B1FFFE00A1C2^EUI-64|EXAM|EHR|NORTH|20260302091530-0500||ORU^R01^ORU_R01|T2|P|2.6"
+    b"|||AL|NE||UNICODE UTF-8|||IHE_PCD_001^IHE PCD^1.3.6.1.4.1.19376.1.6.1.1.1^ISO\r"
+    b"PID|1||8834021^^^NORTH^MR||TESTPATIENT^ALMA\r"
+    b"OBR|1|R2^GATEWAY|R2^GATEWAY|182777000^monitoring of patient^SCT|||20260302091528-0500|||||||||||||||"
+    b"20260302091530-0500|||F\r"
+    b"OBX|1||528388^MDC_DEV_SPEC_PROFILE_PULS_OXIM^MDC|1.0.0.0|||||||X|||||||001C050100A1B2C3^^001C050100A1B2C3"
+    b"^EUI-64\r"
+    b"OBX|2|NM|150456^MDC_PULS_OXIM_SAT_O2^MDC|1.0.0.1|97|262688^MDC_DIM_PERCENT^MDC|||||F|||20260302091528-0500\r"
+    b"OBX|3|NM|9^nine^99NORTH|1.0.0.2|7|X^^99NORTH|||||F\r"
+)
+
+
+def test_a_good_pcd_01_result_has_no_faults():
+    assert validate(PCD, "pcd-01") == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "place"),
+    [
+        (b"^0003B1FFFE00A1C2^EUI-64|EXAM", b"|EXAM", "MSH-3.2"),
+        (b"091530-0500||ORU", b"091530||ORU", "MSH-7"),
+        (b"|P|2.6", b"|P|2.5.1", "MSH-12"),
+        (b"|AL|NE|", b"||NE|", "MSH-15"),
+        (b"|AL|NE|", b"|AL|AL|", "MSH-16"),
+        (b"IHE_PCD_001", b"LAB-1", "MSH-21"),
+        (b"SCT|||20260302091528-0500", b"SCT|||", "OBR-7"),
+        (b"|X|||||||001C050100A1B2C3^^001C050100A1B2C3^EUI-64", b"|X", "OBX[1]-18"),
+        (b"|||||||X|", b"|||||||F|", "OBX[1]-11"),
+        (b"MDC|1.0.0.1|", b"MDC|1|", "OBX[2]-4"),
+        (b"MDC|1.0.0.1|", b"MDC|2.0.0.1|", "OBX[2]-4"),
+        (b"|150456^MDC_PULS_OXIM_SAT_O2^MDC|", b"|150456^x^I10|", "OBX[2]-3.3"),
+        (b"|262688^MDC_DIM_PERCENT^MDC|", b"|262688^x^I10|", "OBX[2]-6.3"),
+        (b"|262688^MDC_DIM_PERCENT^MDC|", b"||", "OBX[2]-6"),
+        (b"|150456^MDC_PULS_OXIM_SAT_O2^MDC|1.0.0.1|", b"|9^nine^99NORTH|1.0.0.2|", "OBX[3]-4"),
+    ],
+)
+def test_pcd_01_has_rules_of_its_own(old: bytes, new: bytes, place: str):
+    assert old in PCD
+    assert (place, "profile") in _found(PCD.replace(old, new, 1), "pcd-01")
+
+
+def test_the_sample_of_pcd_01_breaks_no_rule_of_pcd_01(samples: Path):
+    found = _found((samples / "10-oru-pcd01-oximeter.hl7").read_bytes(), "pcd-01")
+    assert [place for place, rule in found if rule == "profile"] == []
+
+
+@pytest.mark.parametrize("system", [b"99NORTH", b"99ABC", b"L"])
+def test_a_sites_own_codes_are_no_faults(system: bytes):
+    own = RESULT.replace(b"8867-4^Heart rate^LN", b"HR^Pulse^" + system + b"^8867-4^Heart rate^LN")
+    own = own.replace(b"85353-1^Vital signs panel^LN", b"VITALS^^" + system)
+    own = own.replace(b"/min^^UCUM", b"BPM^^" + system + b"^/min^^UCUM")
+    assert validate(own, "loinc-2.5.1") == ()
+    wrong = own.replace(b"8867-4", b"8867-5")
+    assert ("OBX[1]-3.4", "profile") in _found(wrong, "loinc-2.5.1")
 
 
 @given(st.binary(max_size=300), st.sampled_from([None, *VALIDATED_PROFILES]))
@@ -191,7 +277,11 @@ _SEGMENTS = st.sampled_from(
 _FIELDS = st.text('|^~\\&"0159.+-ANX>/\x80é٣²', max_size=40)
 
 
-@given(_KINDS, st.lists(st.tuples(_SEGMENTS, _FIELDS), max_size=12), st.sampled_from([None, "loinc-2.3"]))
+@given(
+    _KINDS,
+    st.lists(st.tuples(_SEGMENTS, _FIELDS), max_size=12),
+    st.sampled_from([None, "loinc-2.3", "pcd-01"]),
+)
 def test_any_segments_after_a_good_header_are_judged(kind, segments, profile):
     header = f"MSH|^~\\&|A|B|C|D|2026||{kind}|1|P|2.5.1||||||UNICODE UTF-8"
     body = "\r".join([header, *(f"{name}|{fields}" for name, fields in segments)])
