@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gateway.drawing.footer import footer
-from gateway.drawing.header import header
+from gateway.drawing.header import PatientRows, header, patient_rows
 from gateway.drawing.leads import DrawnLeads, drawn_leads
 from gateway.drawing.options import PageOptions
 from gateway.drawing.page import Curve, Item, Page
 from gateway.drawing.paper import Sheet
 from gateway.drawing.signal_area import MARKS_NOTE, marks, signal_area
 from gateway.drawing.strips import Strip, pages_of_strips
-from gateway.model import EkgRecording
+from gateway.model import EkgRecording, Patient
 
 if TYPE_CHECKING:  # what was measured comes from outside
     from gateway.signal import Delineation, Measurements
@@ -26,6 +26,8 @@ def draw_pages(
     measured: "Measurements | None" = None,
     waves: "Delineation | None" = None,
     options: PageOptions = _AS_PRINTED,
+    *,
+    filed_under: Patient | None = None,
 ) -> tuple[Page, ...]:
     """The EKG as a cardiologist expects it on paper.
 
@@ -41,6 +43,9 @@ def draw_pages(
     waves : Delineation, optional
         Of the same recording, for `PageOptions.marks`.
     options : PageOptions
+    filed_under : Patient, optional
+        Whose the EKG is known to be. Named in place of the patient in the recording; an identifier that the
+        recording holds stays, as the one that was entered at the device.
 
     Returns
     -------
@@ -57,7 +62,7 @@ def draw_pages(
             f"a page from {options.start_s:g} s on, and the recording is {recording.duration_s:g} s long"
         )
     leads, sheet = drawn_leads(recording, options), Sheet.of(options)
-    drawing = _Drawing(recording, measured, waves, options, leads, sheet)
+    drawing = _Drawing(recording, measured, waves, options, filed_under, leads, sheet)
     pages = pages_of_strips(leads, recording.duration_s, sheet, options)
     return tuple(drawing.page(strips, number, pages) for number, strips in enumerate(pages, 1))
 
@@ -70,6 +75,7 @@ class _Drawing:
     measured: "Measurements | None"
     waves: "Delineation | None"
     options: PageOptions
+    filed_under: Patient | None
     leads: DrawnLeads
     sheet: Sheet
 
@@ -79,7 +85,7 @@ class _Drawing:
         area = tuple(signal_area(strips, self.leads, offsets, sheet, options))
         notes = (*self._notes(strips, pages, offsets), *_runaways(area, sheet), *self.recording.warnings)
         items = (
-            *header(self.recording, self.measured, sheet, patient=options.patient),
+            *header(self.recording, self.measured, sheet, self._patient_rows()),
             *area,
             *self._marks(strips),
         )
@@ -90,6 +96,9 @@ class _Drawing:
         starts, ends = zip(*(strip.window_s for strip in strips), strict=True)
         drawn = (strip.lead for strip in strips if strip.lead in self.leads.mv)
         return {lead: self.leads.offset_mv(lead, (min(starts), max(ends))) for lead in drawn}
+
+    def _patient_rows(self) -> PatientRows | None:
+        return patient_rows(self.recording, self.filed_under) if self.options.patient else None
 
     def _marks(self, strips: Sequence[Strip]) -> Iterator[Item]:
         if self.options.marks and self.measured is not None:
@@ -105,7 +114,7 @@ class _Drawing:
             yield f"shown: {start_s:g} to {min(end_s, duration_s):g} s of a recording of {duration_s:g} s"
         elif duration_s < end_s - _A_SAMPLE_OR_SO_S:
             yield f"the recording is {duration_s:g} s long"
-        if any(strip.lead in self.leads.computed for strip in strips):
+        if any(self.leads.computed(strip.lead) for strip in strips):
             yield "* computed by Gateway from the other limb leads"
         for lead, offset in offsets_mv.items():
             if offset:

@@ -1,13 +1,14 @@
 """Above the grid: whose EKG, when and on what, and what was measured and stated, by the machine and by us."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from gateway.drawing.lettering import fitted, width_mm, wrapped
 from gateway.drawing.page import Text
 from gateway.drawing.paper import Sheet
-from gateway.model import EkgRecording
+from gateway.model import EkgRecording, Patient
 
 if TYPE_CHECKING:  # what was measured comes from outside
     from gateway.signal import Measurements
@@ -39,11 +40,38 @@ _ROW_UNITS = ("/min", "ms", "deg")
 _PATIENT_ROWS = (("ID", "id"), ("Born", "birth_date"), ("Sex", "sex"), ("Age", "age"))
 
 
+@dataclass(frozen=True, slots=True, repr=False)
+class PatientRows:
+    """A patient's name, and what else is said of them by its label."""
+
+    name: str
+    rows: tuple[tuple[str, str], ...]
+
+
+def patient_rows(recording: EkgRecording, filed_under: Patient | None) -> PatientRows:
+    """The patient as known, else as the recording names them."""
+    fields = recording.patient_fields
+    if filed_under is None:
+        names = _name(fields.get("family_name"), fields.get("given_name")) or fields.get("name", "")
+        return PatientRows(names, tuple((label, fields.get(key, "")) for label, key in _PATIENT_ROWS))
+    rows = (
+        ("ID", filed_under.id),
+        ("Born", filed_under.birth_date),
+        ("Sex", filed_under.sex),
+        ("ID entered", fields.get("id", "")),
+    )
+    return PatientRows(_name(filed_under.family_name, filed_under.given_name), rows)
+
+
+def _name(family: str | None, given: str | None) -> str:
+    return ", ".join(filter(None, (family, given)))
+
+
 def header(
-    recording: EkgRecording, measured: "Measurements | None", sheet: Sheet, *, patient: bool
+    recording: EkgRecording, measured: "Measurements | None", sheet: Sheet, patient: PatientRows | None
 ) -> Iterator[Text]:
-    """The four blocks above the grid."""
-    yield from _patient(recording, sheet, shown=patient)
+    """The four blocks above the grid; the patient is left off where None."""
+    yield from _patient(recording, sheet, patient)
     yield from _measures(recording, measured, sheet)
     yield from _column("Stated by the device, unconfirmed", _stated(recording), _STATEMENTS, sheet)
     yield from _column("Found by Gateway, for review", _found(measured), _FINDINGS, sheet)
@@ -53,17 +81,19 @@ def _line(sheet: Sheet, number: float) -> float:
     return sheet.top - 40 + _FIRST_LINE_MM + number * _LINE_MM
 
 
-def _patient(recording: EkgRecording, sheet: Sheet, *, shown: bool) -> Iterator[Text]:
+def _patient(recording: EkgRecording, sheet: Sheet, patient: PatientRows | None) -> Iterator[Text]:
     x, room = sheet.left + _PATIENT[0], _PATIENT[1]
-    fields = recording.patient_fields if shown else {}
-    name = _name(fields)
-    absence = "name not in the recording" if shown else "patient not shown"
+    name = patient.name if patient else ""
+    absence = "name not in the recording" if patient else "patient not shown"
     size = max(_BODY_MM, min(_NAME_MM, _NAME_MM * room / width_mm(name, _NAME_MM))) if name else _BODY_MM
     names = fitted([name or absence], size, room, most=2)
     for place, text in enumerate(names):
         yield Text(x, _line(sheet, place + 0.2), text, size, _BLACK if name else _GREY, room_mm=room)
-    rows = [(label, fields.get(key, "")) for label, key in _PATIENT_ROWS]
-    rows += [("Recorded", _time(recording)), ("Device", _device(recording))]
+    rows = (
+        *(patient.rows if patient else ()),
+        ("Recorded", _time(recording)),
+        ("Device", _device(recording)),
+    )
     number: float = len(names) + 0.5
     for label, value in rows:
         if value:
@@ -71,11 +101,6 @@ def _patient(recording: EkgRecording, sheet: Sheet, *, shown: bool) -> Iterator[
             for text in fitted([value], _BODY_MM, room - _VALUE_MM, most=2):
                 yield Text(x + _VALUE_MM, _line(sheet, number), text, _BODY_MM, room_mm=room - _VALUE_MM)
                 number += 1
-
-
-def _name(fields: Mapping[str, str]) -> str:
-    parts = [fields[key] for key in ("family_name", "given_name") if fields.get(key)]
-    return ", ".join(parts) or fields.get("name", "")
 
 
 def _time(recording: EkgRecording) -> str:

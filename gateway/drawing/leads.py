@@ -25,19 +25,23 @@ class DrawnLeads:
     Parameters
     ----------
     mv : mapping of str to (n,) array
-    computed : frozenset of str
-        Names of those that the recording does not hold.
+    recorded : tuple of str
+        Names of those that the recording holds, in its order.
     sample_rate_hz : float
     """
 
     mv: Mapping[str, Array]
-    computed: frozenset[str]
+    recorded: tuple[str, ...]
     sample_rate_hz: float
 
     @property
     def make_a_grid(self) -> bool:
         """Whether enough of the twelve standard leads are there for a page of twelve."""
         return len(self.mv.keys() & set(STANDARD_LEADS)) >= _ENOUGH_FOR_A_GRID
+
+    def computed(self, lead: str) -> bool:
+        """Whether a lead follows from others; -aVR is aVR, recorded the other way round."""
+        return lead in self.mv and lead not in self.recorded and lead.removeprefix("-") not in self.recorded
 
     def offset_mv(self, lead: str, window_s: tuple[float, float]) -> float:
         """How far a lead has to be moved, in whole large squares, to lie about its row's line."""
@@ -60,15 +64,11 @@ def drawn_leads(recording: EkgRecording, options: PageOptions) -> DrawnLeads:
 
         filtered = filter_ekg(recording.samples_mv, recording.sample_rate_hz, options.band_hz)
         recording = replace(recording, samples_mv=filtered)
-    recorded = set(recording.leads)
     whole = with_limb_leads(recording)
     mv = dict(zip(_each_once(whole.leads), whole.samples_mv, strict=True))
     if options.cabrera and "aVR" in mv:
         mv.setdefault("-aVR", -mv["aVR"])
-    computed = frozenset(set(whole.leads) - recorded)
-    if "aVR" in computed and "-aVR" not in recorded:
-        computed |= {"-aVR"}
-    return DrawnLeads(mv, computed, recording.sample_rate_hz)
+    return DrawnLeads(mv, tuple(_each_once(recording.leads)), recording.sample_rate_hz)
 
 
 def _each_once(names: tuple[str, ...]) -> Iterator[str]:

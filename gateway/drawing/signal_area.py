@@ -67,7 +67,7 @@ def _absence(strip: Strip, leads: DrawnLeads) -> str:
 
 def _label(strip: Strip, leads: DrawnLeads, options: PageOptions) -> str:
     """The lead's name, a star where it was computed, and its time where that is not the page's."""
-    name = legible(strip.lead) + (" *" if strip.lead in leads.computed else "")
+    name = legible(strip.lead) + (" *" if leads.computed(strip.lead) else "")
     whole_line = strip.window_s[1] - strip.window_s[0] >= TRACE_MM / options.speed_mm_per_s
     return f"{name}   {strip.window_s[0]:g} s" if whole_line and strip.window_s[0] > options.start_s else name
 

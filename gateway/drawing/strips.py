@@ -67,15 +67,13 @@ def pages_of_strips(
     span_s = TRACE_MM / options.speed_mm_per_s
     window = options.start_s, options.start_s + span_s
     layout = options.layout or ("3x4" if leads.make_a_grid else "lines")
-    recorded = [lead for lead in leads.mv if lead not in leads.computed and lead != "-aVR"]
     if layout == "lines":
-        return list(_lines(recorded, options.start_s, duration_s, span_s, sheet))[:MOST_PAGES]
+        return list(_lines(leads.recorded, options.start_s, duration_s, span_s, sheet))[:MOST_PAGES]
     order = CABRERA_LEADS if options.cabrera else STANDARD_LEADS
-    rhythm = next(
-        (lead for lead in (options.rhythm_lead, *recorded) if lead in leads.mv), options.rhythm_lead
-    )
+    wanted = options.rhythm_lead, *leads.recorded
+    rhythm = next((lead for lead in wanted if lead in leads.mv), options.rhythm_lead)
     twelve = tuple(_columns(_COLUMNS[layout], order, rhythm, window, sheet))
-    others = [lead for lead in recorded if lead not in STANDARD_LEADS]
+    others = [lead for lead in leads.recorded if lead not in {*STANDARD_LEADS, *order}]
     return [twelve, *_lines(others, options.start_s, min(duration_s, window[1]), span_s, sheet)]
 
 

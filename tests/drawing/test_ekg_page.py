@@ -12,7 +12,7 @@ from gateway.drawing import Curve, Lines, Page, PageOptions, Text, draw_pages
 from gateway.drawing.lettering import fitted, legible, width_mm, wrapped
 from gateway.errors import GatewayError
 from gateway.formats import read_ekg
-from gateway.model import STANDARD_LEADS, EkgRecording
+from gateway.model import STANDARD_LEADS, EkgRecording, Identifier, Patient
 from gateway.signal import delineate, measure_ekg
 from gateway.testing.synthetic_ekg import synthetic_recording
 
@@ -112,9 +112,8 @@ def test_six_by_two_has_limb_leads_left_of_chest_leads(resting: EkgRecording):
     assert {round(c.x_mm - el.x_mm, 6) for el, c in zip(limb, chest, strict=True)} == {125.0}
     assert [c.y_mm for c in chest] == sorted(el.y_mm for el in limb)
     (inverted,) = curves(page, "-aVR")
-    assert inverted[0, 1] < inverted[:, 1].mean() + 20
-    (ii,) = curves(page, "II")
-    assert len(inverted) == len(ii) == 2501
+    height_mv = (foot_of_pulse(page, inverted)[0, 1] - inverted[:, 1]) / 10
+    np.testing.assert_allclose(height_mv, -resting.samples_mv[3][:2501], atol=1e-9)
 
 
 def test_a_stretch_without_signal_is_a_gap(resting: EkgRecording):
@@ -253,6 +252,21 @@ def test_the_patient_can_be_left_off(resting: EkgRecording):
     assert {"Testpatient, Alma", "P-17", "1961-04-17"} <= set(texts(page_of(resting)))
     anonymous = texts(page_of(resting, patient=False))
     assert not [text for text in anonymous for value in resting.patient_fields.values() if value in text]
+
+
+def test_the_patient_who_is_known_is_named_beside_the_identifier_entered_at_the_device(resting: EkgRecording):
+    known = Patient((Identifier("8834021", "NORTH"),), "Muster", "Erika", birth_date="19640812", sex="F")
+    (page,) = draw_pages(resting, filed_under=known)
+    assert {"Muster, Erika", "8834021@NORTH", "19640812", "F", "ID entered", "P-17"} <= set(texts(page))
+    assert "Testpatient, Alma" not in texts(page)
+    (anonymous,) = draw_pages(resting, options=PageOptions(patient=False), filed_under=known)
+    assert not {"Muster, Erika", "8834021@NORTH", "P-17"} & set(texts(anonymous))
+
+
+def test_lines_stand_in_the_order_of_the_recording():
+    whole = synthetic_recording(sample_rate_hz=125)
+    page = page_of(replace(whole, leads=("MLII", "V5"), samples_mv=whole.samples_mv[[1, 10]]))
+    assert label(page, "MLII").y_mm < label(page, "V5").y_mm
 
 
 def test_a_page_after_the_end_is_refused(resting: EkgRecording):
