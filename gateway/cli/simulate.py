@@ -114,8 +114,8 @@ async def _bluetooth(
     fixture: SessionFixture, controller: str | None, port: int, speed: float, fault: Impairment | None
 ) -> AsyncIterator[VirtualDevice]:
     try:
+        from gateway.testing.ble_room import BluetoothRoom  # noqa: PLC0415
         from gateway.testing.bluetooth_adapter import Adapter  # noqa: PLC0415 - needs the demo's packages
-        from gateway.testing.virtual_ble import BluetoothRoom  # noqa: PLC0415
         from gateway.testing.virtual_ble_session import VirtualBle  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise GatewayError(f"--ble needs {error.name}; install gateway[demo]") from error

@@ -15,7 +15,8 @@ from bumble.transport import open_transport
 from bumble.transport.common import Transport, TransportLostError
 
 from gateway.errors import GatewayError
-from gateway.testing.virtual_ble import PeripheralPlan, VirtualPeripheral
+from gateway.testing.ble_plan import PeripheralPlan
+from gateway.testing.virtual_ble import VirtualPeripheral
 
 # Without a handler Python prints to standard error what bumble logs of errors that are raised here as well.
 logging.getLogger("bumble").addHandler(logging.NullHandler())

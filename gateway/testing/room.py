@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import Self
 from zoneinfo import ZoneInfo
 
+from gateway.testing.ble_room import BluetoothRoom
 from gateway.testing.session_fixture import Exchange, SessionFixture, load_fixture
-from gateway.testing.virtual_ble import BluetoothRoom
 from gateway.testing.virtual_ble_session import VirtualBle
 from gateway.testing.virtual_device import VirtualDevice
 from gateway.testing.virtual_folder import VirtualFolder

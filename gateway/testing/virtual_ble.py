@@ -1,13 +1,6 @@
-"""A room full of simulated Bluetooth LE devices, and a controller in it for each gateway that connects.
+"""One simulated Bluetooth LE device, in a room or on the air.
 
-``BluetoothRoom`` listens on a loopback TCP port and speaks HCI there, as a controller does. Every client has
-a controller of its own, in reach of all the room's peripherals. When a client's socket closes, its
-controller drops out of the room as if its power had failed, and the devices that it was connected with
-notice and advertise again.
-
-``VirtualPeripheral`` is one device: services and characteristics from a declaration, what was written to
-them on record, indications of which it knows whether they were confirmed. The radio layers are bumble's:
-advertising, link layer, L2CAP, ATT, pairing. What this cannot show is a radio's: losses, ranges, intervals.
+What was written to it is on record, and of an indication it knows whether it was confirmed.
 """
 
 import asyncio
@@ -15,11 +8,9 @@ import contextlib
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Self
 
 from bumble.att import ATT_Error, Attribute, ErrorCode
-from bumble.controller import Controller
-from bumble.core import UUID, AdvertisingData, BaseBumbleError
+from bumble.core import BaseBumbleError
 from bumble.device import Connection, Device, DeviceConfiguration
 from bumble.gatt import (
     GATT_CLIENT_CHARACTERISTIC_CONFIGURATION_DESCRIPTOR,
@@ -28,23 +19,18 @@ from bumble.gatt import (
     Descriptor,
     Service,
 )
-from bumble.hci import (
-    Address,
-    HCI_ErrorCode,
-    HCI_LE_Connection_Complete_Event,
-    HCI_LE_Create_Connection_Cancel_Command,
-    HCI_LE_Set_Random_Address_Command,
-    HCI_StatusReturnParameters,
-    Role,
-)
+from bumble.hci import Address, HCI_LE_Set_Random_Address_Command
 from bumble.host import Host
 from bumble.keys import PairingKeys
-from bumble.link import LocalLink
-from bumble.ll import AdvertisingPdu, TerminateInd
 from bumble.pairing import PairingConfig, PairingDelegate
-from bumble.transport.common import PacketParser
 
-Property = Literal["read", "write", "write-without-response", "notify", "indicate"]
+from gateway.testing.ble_plan import (
+    PeripheralPlan,
+    VirtualCharacteristic,
+    VirtualService,
+    advertisement,
+    legacy_advertisement,
+)
 
 _PROPERTIES = {
     "read": Characteristic.Properties.READ,
@@ -53,46 +39,8 @@ _PROPERTIES = {
     "notify": Characteristic.Properties.NOTIFY,
     "indicate": Characteristic.Properties.INDICATE,
 }
-_UUID_LISTS = {
-    2: AdvertisingData.COMPLETE_LIST_OF_16_BIT_SERVICE_CLASS_UUIDS,
-    16: AdvertisingData.COMPLETE_LIST_OF_128_BIT_SERVICE_CLASS_UUIDS,
-}
 _ADVERTISING_INTERVAL_MS = 20.0
 _WRITES = {"write", "write-without-response"}
-
-
-@dataclass(frozen=True, slots=True)
-class VirtualCharacteristic:
-    """One value of a device. An `encrypted` one answers only on a paired link."""
-
-    uuid: str
-    properties: tuple[Property, ...]
-    value: bytes = b""
-    encrypted: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class VirtualService:
-    """A service; one that is not `advertised` is found only after connecting."""
-
-    uuid: str
-    characteristics: tuple[VirtualCharacteristic, ...]
-    advertised: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class PeripheralPlan:
-    """A device as it shall be: its name, address and services.
-
-    A `private` one is seen under addresses that change, and tells whom it pairs with which it really has.
-    One with a `passkey` on its label asks whoever can type for it.
-    """
-
-    name: str
-    services: tuple[VirtualService, ...]
-    address: str = "F0:F1:F2:F3:F4:F5"
-    private: bool = False
-    passkey: int | None = None
 
 
 class _Label(PairingDelegate):
@@ -107,151 +55,6 @@ class _Label(PairingDelegate):
 
     async def confirm(self, auto: bool = False) -> bool:  # noqa: ARG002 - however it came to be asked
         return False
-
-
-class _RoomController(Controller):
-    """A simulated controller that can also be told to stop connecting, and can lose its power."""
-
-    def on_hci_le_create_connection_cancel_command(
-        self, _command: HCI_LE_Create_Connection_Cancel_Command
-    ) -> HCI_StatusReturnParameters:
-        """End the pending attempt, with the event that the specification asks for (vol. 4, E, 7.8.13)."""
-        pending, self.pending_le_connection = self.pending_le_connection, None
-        if pending is None:
-            return HCI_StatusReturnParameters(HCI_ErrorCode.COMMAND_DISALLOWED_ERROR)
-        self.send_hci_packet(
-            HCI_LE_Connection_Complete_Event(
-                status=HCI_ErrorCode.UNKNOWN_CONNECTION_IDENTIFIER_ERROR,
-                connection_handle=0,
-                role=Role.CENTRAL,
-                peer_address_type=pending.peer_address.address_type,
-                peer_address=pending.peer_address,
-                connection_interval=0,
-                peripheral_latency=0,
-                supervision_timeout=0,
-                central_clock_accuracy=0,
-            )
-        )
-        return HCI_StatusReturnParameters(HCI_ErrorCode.SUCCESS)
-
-    def send_advertising_pdu(self, packet: AdvertisingPdu) -> None:
-        if self in self.link.controllers:
-            super().send_advertising_pdu(packet)
-
-    def lose_power(self) -> None:
-        """Be gone from the room, so that every peer's supervision timer runs out."""
-        if self not in self.link.controllers:
-            return
-        for connection in self.le_connections.values():
-            # The peer may have left in the same moment.
-            with contextlib.suppress(BaseBumbleError):
-                connection.send_ll_control_pdu(TerminateInd(HCI_ErrorCode.CONNECTION_TIMEOUT_ERROR))
-        self.le_connections.clear()
-        self.link.remove_controller(self)
-
-
-class _HciSocket(asyncio.Protocol):
-    """One client's side of the room: HCI packets, each after its type byte (H4)."""
-
-    def __init__(self, room: "BluetoothRoom") -> None:
-        self._room = room
-        self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        self._controller = _RoomController("client", host_sink=self, link=self._room.link)
-        self._parser = PacketParser(self._controller)
-        self._room.clients.add(self)
-        self._room.arrival.set()
-
-    def is_connected_with(self, peripheral: "VirtualPeripheral") -> bool:
-        return any(address == peripheral.address for address in self._controller.le_connections)
-
-    def on_packet(self, packet: bytes) -> None:
-        self.transport.write(packet)
-
-    def data_received(self, data: bytes) -> None:
-        self._parser.feed_data(data)
-
-    def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002  # however it went, it is gone
-        self._controller.host = None
-        self._controller.lose_power()
-        self._room.clients.discard(self)
-        self.closed.set_result(None)
-
-
-class BluetoothRoom:
-    """What is in radio range of each other. Use it as a context: ``async with BluetoothRoom() as room``.
-
-    Parameters
-    ----------
-    port : int
-        On 127.0.0.1; 0 for any free one.
-    """
-
-    def __init__(self, port: int = 0) -> None:
-        self.link: LocalLink = LocalLink()  # type: ignore[no-untyped-call]  # bumble annotates it nowhere
-        self.clients: set[_HciSocket] = set()
-        self.arrival = asyncio.Event()
-        self._peripherals: list[VirtualPeripheral] = []
-        self._port = port
-        self._server: asyncio.Server | None = None
-
-    @property
-    def port(self) -> int:
-        """The TCP port."""
-        return self._port
-
-    @property
-    def name(self) -> str:
-        """Of the controller that a gateway finds here."""
-        return f"tcp-client:127.0.0.1:{self._port}"
-
-    async def __aenter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._server = await loop.create_server(lambda: _HciSocket(self), "127.0.0.1", self._port)
-        self._port = self._server.sockets[0].getsockname()[1]
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()
-
-    async def add(self, plan: PeripheralPlan) -> "VirtualPeripheral":
-        """A device of that plan, switched on but not yet advertising."""
-        controller = _RoomController(plan.name, link=self.link)
-        peripheral = VirtualPeripheral(plan, Host(controller, controller), leave=controller.lose_power)
-        self._peripherals.append(peripheral)
-        await peripheral.power_on()
-        return peripheral
-
-    async def occupied(self) -> None:
-        """Wait until a client has connected."""
-        while not self.clients:
-            self.arrival.clear()
-            await self.arrival.wait()
-
-    def drop_clients(self) -> None:
-        """Cut the sockets of all clients, as if their adapters had been pulled out."""
-        for client in tuple(self.clients):
-            client.transport.abort()
-
-    def drop_client(self, *, serving: "VirtualPeripheral") -> None:
-        """Cut the socket of the client that is connected with a device, as if its adapter had been pulled."""
-        for client in tuple(self.clients):
-            if client.is_connected_with(serving):
-                client.transport.abort()
-
-    async def close(self) -> None:
-        for peripheral in self._peripherals:
-            await peripheral.power_off()
-        self._peripherals.clear()
-        leaving = [client.closed for client in self.clients]
-        self.drop_clients()
-        await asyncio.gather(*leaving)
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
 
 
 @dataclass(slots=True)
@@ -297,7 +100,10 @@ class VirtualPeripheral:
         self._values: dict[str, bytes] = {}
         self._refused: set[str] = set()
         self._device.add_services([self._service(service) for service in plan.services])
-        self._device.advertising_data = _advertisement(plan)
+        if leave is None:
+            self._device.advertising_data, self._device.scan_response_data = legacy_advertisement(plan)
+        else:  # a simulated controller answers each scan with its advertisement again
+            self._device.advertising_data = advertisement(plan)
         if plan.passkey is not None:
             label = _Label(plan.passkey)
             self._device.pairing_config_factory = lambda _: PairingConfig(delegate=label)
@@ -483,19 +289,3 @@ def _permissions(encrypted: bool) -> Attribute.Permissions:
     if encrypted:
         allowed |= Attribute.READ_REQUIRES_ENCRYPTION | Attribute.WRITE_REQUIRES_ENCRYPTION
     return allowed
-
-
-def _advertisement(plan: PeripheralPlan) -> bytes:
-    """Flags, the advertised services and the name; UUIDs have the low byte first."""
-    uuids = [UUID(service.uuid).to_bytes() for service in plan.services if service.advertised]
-    lists = [(_UUID_LISTS[len(uuid)], uuid) for uuid in uuids]
-    merged = [(kind, b"".join(uuid for k, uuid in lists if k == kind)) for kind in dict(lists)]
-    return bytes(
-        AdvertisingData(
-            [
-                (AdvertisingData.FLAGS, b"\x06"),
-                *merged,
-                (AdvertisingData.COMPLETE_LOCAL_NAME, plan.name.encode()),
-            ]
-        )
-    )

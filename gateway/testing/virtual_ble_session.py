@@ -14,16 +14,12 @@ from typing import Any
 from bumble.core import BaseBumbleError
 
 from gateway.errors import ConfigError, Problem
+from gateway.testing.ble_plan import PeripheralPlan, VirtualCharacteristic, VirtualService
+from gateway.testing.ble_room import BluetoothRoom
 from gateway.testing.bluetooth_adapter import Adapter
 from gateway.testing.impairment import Impairment
 from gateway.testing.session_fixture import Characteristic, Gatt, SessionFixture, uuid_name
-from gateway.testing.virtual_ble import (
-    BluetoothRoom,
-    PeripheralPlan,
-    VirtualCharacteristic,
-    VirtualPeripheral,
-    VirtualService,
-)
+from gateway.testing.virtual_ble import VirtualPeripheral
 from gateway.testing.virtual_device import HostLeft, VirtualDevice
 
 _LEAVE_S = 5.0

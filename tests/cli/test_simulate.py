@@ -14,7 +14,7 @@ import serial
 
 from gateway.cli import run_command
 from gateway.drivers import BleLink
-from gateway.testing.virtual_ble import BluetoothRoom
+from gateway.testing.ble_room import BluetoothRoom
 from gateway.transports import open_transport
 
 SESSIONS = Path(__file__).parents[1] / "testing" / "sessions"

@@ -21,15 +21,11 @@ from gateway.service.configuration import load_configuration
 from gateway.store import Database, readings
 from gateway.testing import FakeEhr
 from gateway.testing.adt import adt_a04
+from gateway.testing.ble_plan import PeripheralPlan, VirtualCharacteristic, VirtualService
+from gateway.testing.ble_room import BluetoothRoom
 from gateway.testing.fake_ehr import send
 from gateway.testing.gateway_process import GatewayProcess
-from gateway.testing.virtual_ble import (
-    BluetoothRoom,
-    PeripheralPlan,
-    VirtualCharacteristic,
-    VirtualPeripheral,
-    VirtualService,
-)
+from gateway.testing.virtual_ble import VirtualPeripheral
 from gateway.testing.virtual_device import until
 
 ZONE = ZoneInfo("America/New_York")

@@ -9,14 +9,21 @@ from pathlib import Path
 import pytest
 
 from gateway.drivers import BleLink, Conversation, load, registry
+from gateway.drivers.viatom_o2ring import SERVICE as O2RING
 from gateway.model import Reading
 from gateway.service.acceptance import Accepted
 from gateway.service.device_task import DeviceTask
 from gateway.service.journal import Journal
 from gateway.store import Database
+from gateway.testing.ble_plan import (
+    PeripheralPlan,
+    VirtualService,
+    advertisement,
+    legacy_advertisement,
+)
+from gateway.testing.ble_room import BluetoothRoom
 from gateway.testing.replay import replay
 from gateway.testing.session_fixture import SessionFixture, load_fixture
-from gateway.testing.virtual_ble import BluetoothRoom
 from gateway.testing.virtual_ble_session import VirtualBle
 from gateway.testing.virtual_device import until
 from gateway.transports import open_transport
@@ -84,3 +91,11 @@ def test_a_fixture_played_as_a_peripheral_gives_what_its_replay_gives(path: Path
     fixture = load_fixture(path)
     expected = [said(reading) for reading in replay(fixture, load(fixture.driver)).readings]
     assert [said(reading) for reading in asyncio.run(over_the_radio(fixture, tmp_path))] == expected
+
+
+@pytest.mark.parametrize(("name", "services"), [("CUFF-01", ("1810",)), ("O2Ring 0001", (O2RING,))])
+def test_what_is_advertised_on_the_air_fits_and_loses_nothing(name: str, services: tuple[str, ...]) -> None:
+    plan = PeripheralPlan(name, tuple(VirtualService(uuid, ()) for uuid in services))
+    advertised, answer = legacy_advertisement(plan)
+    assert max(len(advertised), len(answer)) <= 31
+    assert advertised + answer == advertisement(plan)

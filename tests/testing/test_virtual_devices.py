@@ -14,9 +14,9 @@ import serial
 from gateway.drivers import BleLink, FolderLink, Link, SerialLink
 from gateway.errors import ConfigError, GatewayError, TransportError
 from gateway.testing import SessionFixture
+from gateway.testing.ble_room import BluetoothRoom
 from gateway.testing.impairment import Impairment, parse_impairment
 from gateway.testing.session_fixture import Connection, Exchange
-from gateway.testing.virtual_ble import BluetoothRoom
 from gateway.testing.virtual_ble_session import VirtualBle
 from gateway.testing.virtual_device import VirtualDevice, until
 from gateway.testing.virtual_folder import VirtualFolder

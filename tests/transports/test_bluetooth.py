@@ -13,13 +13,9 @@ from bumble.pairing import PairingConfig, PairingDelegate
 
 from gateway.drivers import BleLink
 from gateway.errors import RefusedError, StoreError, TransportError
-from gateway.testing.virtual_ble import (
-    BluetoothRoom,
-    PeripheralPlan,
-    VirtualCharacteristic,
-    VirtualPeripheral,
-    VirtualService,
-)
+from gateway.testing.ble_plan import PeripheralPlan, VirtualCharacteristic, VirtualService
+from gateway.testing.ble_room import BluetoothRoom
+from gateway.testing.virtual_ble import VirtualPeripheral
 from gateway.transports.bluetooth import BleConnection, BleTransport
 from gateway.transports.bluetooth_adapter import BluetoothAdapter
 from gateway.transports.contract import Keep, Received

@@ -10,13 +10,9 @@ from bleak.exc import BleakError, BleakGATTProtocolError
 from bumble.hci import Address
 
 from gateway.errors import TransportError
-from gateway.testing.virtual_ble import (
-    BluetoothRoom,
-    PeripheralPlan,
-    VirtualCharacteristic,
-    VirtualPeripheral,
-    VirtualService,
-)
+from gateway.testing.ble_plan import PeripheralPlan, VirtualCharacteristic, VirtualService
+from gateway.testing.ble_room import BluetoothRoom
+from gateway.testing.virtual_ble import VirtualPeripheral
 from gateway.transports.hci import HciClient, HciRadio
 
 PLAN = PeripheralPlan(

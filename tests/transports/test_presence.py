@@ -11,12 +11,8 @@ from serial.tools.list_ports_common import ListPortInfo
 
 from gateway.drivers import BleLink, Driver, Events, Link, SerialLink, UsbLink
 from gateway.errors import TransportError
-from gateway.testing.virtual_ble import (
-    BluetoothRoom,
-    PeripheralPlan,
-    VirtualCharacteristic,
-    VirtualService,
-)
+from gateway.testing.ble_plan import PeripheralPlan, VirtualCharacteristic, VirtualService
+from gateway.testing.ble_room import BluetoothRoom
 from gateway.testing.virtual_usb import UsbPlan, VirtualEndpoint, VirtualUsb, VirtualUsbDevice
 from gateway.transports.bluetooth_adapter import BluetoothAdapter
 from gateway.transports.hci import HciRadio
