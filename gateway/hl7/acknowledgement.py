@@ -125,6 +125,13 @@ def read_acknowledgement(message: Message) -> Acknowledgement:
     return Acknowledgement(message.get("MSA-1"), message.get("MSA-2"), _reason(message))
 
 
+def names(stated: str, control_id: str, match: Match) -> bool:
+    """MSA-2 is that message's MSH-10, as faithfully as the receiver gives it back."""
+    if match == "any":
+        return True
+    return stated == control_id or (match == "prefix20" and stated == control_id[:20])
+
+
 def judge(
     answer: Acknowledgement, control_id: str, *, match: Match, application_ack_expected: bool
 ) -> Verdict:
@@ -139,7 +146,7 @@ def judge(
     application_ack_expected : bool
         A commit accept is not the end: an application's answer is still to come.
     """
-    if not _names(answer.control_id, control_id, match):
+    if not names(answer.control_id, control_id, match):
         return Verdict("mismatch", "the answer names another message", answer.code)
     outcome = _OUTCOMES.get(answer.code)
     if outcome is None:
@@ -232,12 +239,6 @@ def _wants_commit(header: Segment) -> bool:
     """Enhanced mode with an accept acknowledgement; an application one alone has the original codes."""
     accept, application = header.get(15), header.get(16)
     return accept not in ("", "NE") or (accept == "NE" and application == "NE")
-
-
-def _names(stated: str, control_id: str, match: Match) -> bool:
-    if match == "any":
-        return True
-    return stated == control_id or (match == "prefix20" and stated == control_id[:20])
 
 
 def _reason(message: Message) -> str:

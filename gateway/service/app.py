@@ -122,6 +122,7 @@ class _Assembly:
             ),
             database=self.database,
             now=_now,
+            window=destination.window,
         )
 
     def _device(self, name: str, acceptance: Acceptance) -> DeviceTask:

@@ -5,9 +5,9 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 from pydantic_core import ErrorDetails
 
 from gateway.drivers import CLOCK, ClockUse, Driver, Link, SerialLine, load, on_line
@@ -103,7 +103,14 @@ class DestinationTable(DeliveryTable, MessageOptions):
     facility: str = ""
     profile: str = "loinc-2.5.1"
     msa2: Literal["exact", "prefix20", "any"] = "exact"
+    window: int = Field(default=1, gt=0)
     tls: ClientTls | None = None
+
+    @model_validator(mode="after")
+    def _can_tell_answers_apart(self) -> Self:
+        if self.window > 1 and self.msa2 == "any":
+            raise ValueError("several messages under way, and acknowledgements that name none")
+        return self
 
 
 class DeviceTable(_Table):
@@ -274,6 +281,7 @@ _EXAMPLES = {
     "not a pin": "write it as sha256: and 64 hexadecimal digits",
     "not the name of a client": "write it as DNS:reg.example.org, CN=reg or a pin, sha256:...",
     "a key without its certificate": "give `certificate` too",
+    "several messages under way, and acknowledgements that name none": "set window to 1",
 }
 
 

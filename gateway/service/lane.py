@@ -1,4 +1,4 @@
-"""The way to one EHR: strictly in order, one message in flight, the same bytes until it is acknowledged.
+"""The way to one EHR: in order, one message in flight or a few, the same bytes until each is acknowledged.
 
 What follows from each answer is a table; the rest is a sender and a loop. A message is never given up by
 the lane itself: it is acknowledged, or it waits, or it is parked where a person sees it.
@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, TypeVar
+from typing import Literal, TypeAlias, TypeVar
 
 import structlog
 
@@ -23,6 +23,7 @@ from gateway.service.tls import explain
 from gateway.store import Database, outbox
 
 T = TypeVar("T")
+_Flight: TypeAlias = "tuple[outbox.OutboxMessage, asyncio.Task[Verdict]]"
 _POLL_S = 1.0  # a person's retry or discard comes from another process, which cannot wake the lane
 
 Next = Literal["acknowledged", "resend", "resend-or-park", "park"]
@@ -57,6 +58,9 @@ class Lane:
     sender : Sender
     database : Database
     now : callable
+    window : int
+        How many messages may be under way at once; of one patient and device only one, unless order is not
+        held past a parked message either.
     """
 
     name: str
@@ -64,73 +68,118 @@ class Lane:
     sender: Sender
     database: Database
     now: Callable[[], datetime]
+    window: int = 1
     _woken: asyncio.Event = field(default_factory=asyncio.Event)
+    _flights: dict[int, _Flight] = field(default_factory=dict)
+    _backoff: Backoff = field(init=False)
     _answers: Counter[tuple[int, Outcome]] = field(default_factory=Counter)
     _reachable: bool = True
+
+    def __post_init__(self) -> None:
+        self._backoff = Backoff(first_s=0.25, longest_s=self.destination.longest_backoff_s)
 
     def wake(self) -> None:
         """Something was put in the outbox."""
         self._woken.set()
 
     async def run(self) -> None:
-        backoff = Backoff(first_s=0.25, longest_s=self.destination.longest_backoff_s)
         try:
             while True:
-                message = await self._next()
-                verdict = await self._attempt(message)
-                if verdict is None:
-                    continue
-                wait_s = 0.0
-                if verdict.outcome in {"accepted", "refused"}:
-                    backoff.reset()
-                else:
-                    wait_s = max(backoff.next(), verdict.retry_after_s)
-                await self._settle(message, verdict, wait_s)
+                self._woken.clear()
+                await self._land()
+                wait_s = await self._launch()
+                if wait_s > 0:
+                    await self._rest(wait_s)
         finally:
-            await self.sender.close()
+            await self._give_up()
 
-    async def _next(self) -> outbox.OutboxMessage:
-        """The message whose turn it is, once it may go."""
-        while True:
-            self._woken.clear()
-            message = await self._write(
-                lambda db: outbox.next_pending(db, self.name, past_parked=self.destination.past_parked)
-            )
-            wait_s = _POLL_S
-            if message is not None:
-                due = message.not_before or message.created_at
-                wait_s = min(_POLL_S, (due - self.now()).total_seconds())
-                if wait_s <= 0:
-                    return message
-            try:
-                async with asyncio.timeout(wait_s):
-                    await self._woken.wait()
-            except TimeoutError:
-                continue
-
-    async def _attempt(self, message: outbox.OutboxMessage) -> Verdict | None:
-        """One sending, to an answer or to silence; None where a person has taken the message back."""
-        timeout_s = self.destination.ack_timeout_s
-        awaited = "connection"
+    async def _rest(self, wait_s: float) -> None:
+        """Until there is an answer or a message, or for so long."""
         try:
-            async with asyncio.timeout(timeout_s):
-                await self.sender.prepare(message)
-            awaited = "answer"
-            if not await self._write(lambda db: outbox.begin(db, message.id, self.now())):
-                return None
-            async with asyncio.timeout(timeout_s):
-                return await self.sender.send(message)
+            async with asyncio.timeout(wait_s):
+                await self._woken.wait()
         except TimeoutError:
-            return Verdict("silence", f"no {awaited} within {timeout_s:g} s")
+            pass
+
+    async def _launch(self) -> float:
+        """Send what may go, in its order; how long until more may."""
+        waiting = await self._write(
+            lambda db: outbox.sendable(
+                db, self.name, past_parked=self.destination.past_parked, most=self.window
+            )
+        )
+        for message in waiting:
+            if message.id in self._flights:
+                continue
+            due_s = ((message.not_before or message.created_at) - self.now()).total_seconds()
+            if due_s > 0:
+                return min(_POLL_S, due_s)
+            if not await self._send(message):
+                return 0.0
+        return _POLL_S
+
+    async def _send(self, message: outbox.OutboxMessage) -> bool:
+        """Let it go; False where that changed what may go next."""
+        try:
+            async with asyncio.timeout(self.destination.ack_timeout_s):
+                await self.sender.prepare(message)
         except (OSError, TransportError) as error:
-            return Verdict("silence", explain(error))
+            await self._land((message, self._silence("connection", error)))
+            return False
+        if not await self._write(lambda db: outbox.begin(db, message.id, self.now())):
+            return False  # a person has taken it back
+        flight = asyncio.create_task(self._answer(message))
+        flight.add_done_callback(lambda _: self._woken.set())
+        self._flights[message.id] = message, flight
+        return True
+
+    async def _answer(self, message: outbox.OutboxMessage) -> Verdict:
+        """One sending, to an answer or to silence."""
+        try:
+            async with asyncio.timeout(self.destination.ack_timeout_s):
+                return await self.sender.send(message)
+        except (OSError, TransportError) as error:
+            return self._silence("answer", error)
+
+    def _silence(self, awaited: str, error: OSError | TransportError) -> Verdict:
+        if isinstance(error, TimeoutError) and not error.errno:
+            return Verdict("silence", f"no {awaited} within {self.destination.ack_timeout_s:g} s")
+        return Verdict("silence", explain(error))
+
+    async def _land(self, *unsent: tuple[outbox.OutboxMessage, Verdict]) -> None:
+        """Note what became of messages that are no longer under way, or could not be sent at all."""
+        landed = [*unsent, *self._answered()]
+        if any(not _RULES[verdict.outcome].keep_socket for _, verdict in landed):
+            await self.sender.close()  # whatever else is under way fails with it
+            await asyncio.gather(*(flight for _, flight in self._flights.values()))
+            landed = [*self._answered(), *unsent]
+        pause_s = self._pause({verdict.outcome for _, verdict in landed})
+        for message, verdict in landed:
+            self._flights.pop(message.id, None)
+            await self._settle(message, verdict, max(pause_s, verdict.retry_after_s))
+
+    def _answered(self) -> list[tuple[outbox.OutboxMessage, Verdict]]:
+        return [(message, flight.result()) for message, flight in self._flights.values() if flight.done()]
+
+    def _pause(self, outcomes: set[Outcome]) -> float:
+        """Seconds until what is to be sent again is; one step however many messages a break cost."""
+        settling: set[Outcome] = {"accepted", "refused"}
+        if outcomes & settling:
+            self._backoff.reset()
+        return self._backoff.next() if outcomes - settling else 0.0
+
+    async def _give_up(self) -> None:
+        """Hang up; what is still under way may have arrived or not."""
+        flights = [flight for _, flight in self._flights.values()]
+        self._flights.clear()
+        for flight in flights:
+            flight.cancel()
+        await asyncio.gather(*flights, return_exceptions=True)
+        await self.sender.close()
 
     async def _settle(self, message: outbox.OutboxMessage, verdict: Verdict, wait_s: float) -> None:
-        rule = _RULES[verdict.outcome]
-        if not rule.keep_socket:
-            await self.sender.close()
         self._answers[message.id, verdict.outcome] += 1
-        state = self._state_after(message, verdict.outcome, rule.then)
+        state = self._state_after(message, verdict.outcome, _RULES[verdict.outcome].then)
         at = self.now()
 
         def work(db: sqlite3.Connection) -> None:

@@ -81,6 +81,8 @@ class MllpConnection:
         return self.reader.at_eof() or self.writer.is_closing()
 
     async def send(self, message: bytes) -> None:
+        """Write the message; the last byte of it is in the system's hands when this returns."""
+        self.writer.transport.set_write_buffer_limits(high=0)
         try:
             self.writer.write(mllp.frame(message))
             await self.writer.drain()

@@ -7,9 +7,11 @@ from gateway.store.outbox import OutboxMessage
 
 
 class Sender(Protocol):
-    """Hands messages over, one after the other, and says what became of each.
+    """Hands messages over, and says what became of each.
 
-    The lane decides what follows. It gives each step `ack_timeout_s`, after which it is cancelled.
+    The lane decides what follows. It gives each step `ack_timeout_s`, after which it is cancelled. Messages
+    come one after the other; where the lane has a window, the next is sent while others are still answered,
+    and `close` makes those fail.
     """
 
     async def prepare(self, message: OutboxMessage) -> None:

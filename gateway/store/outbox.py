@@ -96,21 +96,29 @@ def enqueue(
     return cursor.lastrowid
 
 
+def sendable(
+    db: sqlite3.Connection, destination: str, *, past_parked: bool = False, most: int = 1
+) -> tuple[OutboxMessage, ...]:
+    """The first messages that may be under way together, oldest first.
+
+    Of a patient and device only the oldest is, and only while nothing of theirs is parked before it. With
+    `past_parked` their order is not held.
+    """
+    rows = db.execute(
+        "SELECT * FROM message WHERE destination = ? AND state = 'pending' AND (? OR NOT EXISTS ("
+        "  SELECT 1 FROM message AS before WHERE before.destination = message.destination"
+        "  AND before.stream = message.stream AND before.state IN ('parked', 'pending')"
+        "  AND before.id < message.id)) ORDER BY id LIMIT ?",
+        (destination, past_parked, most),
+    )
+    return tuple(map(_message, rows))
+
+
 def next_pending(
     db: sqlite3.Connection, destination: str, *, past_parked: bool = False
 ) -> OutboxMessage | None:
-    """The first message that may go: the oldest whose patient and device have nothing parked before it.
-
-    With `past_parked` even one behind a parked message of its own stream goes.
-    """
-    row = db.execute(
-        "SELECT * FROM message WHERE destination = ? AND state = 'pending' AND (? OR NOT EXISTS ("
-        "  SELECT 1 FROM message AS stuck WHERE stuck.destination = message.destination"
-        "  AND stuck.stream = message.stream AND stuck.state = 'parked' AND stuck.id < message.id))"
-        " ORDER BY id LIMIT 1",
-        (destination, past_parked),
-    ).fetchone()
-    return None if row is None else _message(row)
+    """The first message that may go."""
+    return next(iter(sendable(db, destination, past_parked=past_parked)), None)
 
 
 def unsettled(db: sqlite3.Connection, destination: str | None = None) -> tuple[OutboxMessage, ...]:

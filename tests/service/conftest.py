@@ -59,6 +59,11 @@ class Outbound:
         message = self.message(control_id)
         return message.state, message.reason
 
+    def attempts(self, control_id: str) -> list[str]:
+        """How each sending of it ended."""
+        number = self.message(control_id).id
+        return [attempt.outcome for attempt in self.database.do(lambda db: outbox.attempts(db, number))]
+
     def lane(
         self,
         port: int,
@@ -76,6 +81,7 @@ class Outbound:
             sender=MllpSender(destination=table, application_ack=application_ack, peer_seen=peer_seen),
             database=self.database,
             now=lambda: datetime.now(UTC),
+            window=table.window,
         )
 
     @asynccontextmanager

@@ -156,6 +156,12 @@ pins = ["sha256:00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF
 """
 
 
+def test_a_window_needs_acknowledgements_that_name_their_message(tmp_path: Path):
+    text = GOOD.replace("[destinations.ehr]", '[destinations.ehr]\nwindow = 4\nmsa2 = "any"')
+    assert all("set window to 1" in problem for problem in _problems(tmp_path, text))
+    assert _load(tmp_path, text.replace("any", "prefix20")).destinations["ehr"].window == 4
+
+
 def test_the_files_of_tls_are_found_beside_the_configuration(tmp_path: Path):
     tables = _load(tmp_path, GOOD + TLS).tls
     assert (tables["inbound.tls"].ca, tables["destinations.ehr.tls"].ca) == (
