@@ -19,6 +19,8 @@ SpO2 above 100 %                            rejected
 glucose of control solution                 rejected: a check of the meter
 a unit that the table does not hold         a fault
 a code that the table does not hold         passed over
+enumeration, waveform, a maker's own code   passed over; the configuration's event says so
+base-offset time                            not read: the gateway's time, noted; held if it is from a memory
 time stamp that is no date                  the gateway's time, noted; held if it is from a memory
 relative time                               counted back from what that clock showed, on the gateway's
 ==========================================  ==============================================================

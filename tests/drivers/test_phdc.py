@@ -11,7 +11,7 @@ from gateway.codecs.phd import apdus
 from gateway.codecs.phd import nomenclature as n
 from gateway.codecs.phd.mder import encode_block, u16, u32
 from gateway.codecs.phd.observations import Observation, Value
-from gateway.drivers import ClockRead, Events, Fault, Identified, Measured, Send, load
+from gateway.drivers import ClockRead, Events, Fault, Identified, Measured, Progress, Send, load
 from gateway.drivers.phd_readings import _MEANINGS, _UNIT_OF_CODE, EMITS, readings_of
 from gateway.drivers.phdc import Frames, Session
 from gateway.model import Device, Reading
@@ -176,6 +176,26 @@ def test_a_stored_observation_without_a_time_waits_for_a_person(
     value = Value((n.SCADA, n.TEMPERATURE), Decimal("36.6"), n.CELSIUS, 0)
     ((reading,), _) = readings_of((Observation((value,), is_stored=is_stored, taken_at=taken_at),), _AT, None)
     assert (reading.doubt is not None) == (is_stored and taken_at is None)
+
+
+def test_what_a_device_has_and_nobody_reads_is_said_once() -> None:
+    enumeration = u16(n.ENUMERATION) + u16(2) + listed(attribute(n.TYPE, u16(n.SCADA) + u16(19512)))
+    own = numeric(3, n.PRIVATE_CODES, n.CELSIUS)
+    sent = configuration(numeric(1, n.TEMPERATURE, n.CELSIUS), enumeration, own)
+    told = report(2, attribute(0x0A4B, u16(0x8000)))
+    said = [each.text for each in live(associate(0x4000), sent, told) if isinstance(each, Progress)]
+    assert [text for text in said if "not read" in text] == [
+        "object 2 is not read: an enumeration",
+        "object 3 is not read: a code of the maker's own",
+    ]
+
+
+def test_a_base_offset_stamp_is_told_and_not_guessed_at() -> None:
+    stamp = attribute(n.TIME_STAMP_BASE_OFFSET, bytes.fromhex("ED4FA5D8 0000 FED4"))
+    sent = report(1, attribute(n.SIMPLE_VALUE, bytes.fromhex("FF000175")), stamp)
+    (reading,) = readings(live(associate(0x4000), THERMOMETER, sent))
+    assert (reading.taken_at, reading.time_source) == (_AT, "gateway")
+    assert "the time stamp of the device is of a kind that is not read" in reading.notes
 
 
 def test_a_device_says_who_it_is_and_what_its_clock_shows() -> None:

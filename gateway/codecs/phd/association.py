@@ -56,6 +56,7 @@ _DATA_REQUEST_ID = 1
 _ENABLED = u16(1)
 _BADLY_STRUCTURED = 2
 _MOST_KNOWN = 16
+_NO_NUMBERS = {n.ENUMERATION: "an enumeration", n.SAMPLES: "a waveform"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -314,7 +315,8 @@ class Association:
             self._known.clear()
         self._known[self._request.system_id, sent.id] = sent
         self._objects = sent.objects
-        return (Notice(f"configuration 0x{sent.id:04X} of {len(sent.objects)} objects"),), answer
+        described = Notice(f"configuration 0x{sent.id:04X} of {len(sent.objects)} objects")
+        return (described, *_passed_over(sent.objects)), answer
 
     def _scanned(self, event_type: int, info: Fields, scanner: int) -> tuple[Output, ...]:
         if not self._objects:
@@ -426,3 +428,12 @@ def _transfer(handle: int, instance: int) -> _Request:
         f"segment {instance}",
         lambda invoke_id: apdus.encode_action(invoke_id, handle, n.TRANSFER_SEGMENT, u16(instance)),
     )
+
+
+def _passed_over(objects: Objects) -> Iterator[Notice]:
+    """Of each object whose values are not read, which one it is and why not."""
+    for handle, each in objects.items():
+        if each.kind in _NO_NUMBERS:
+            yield Notice(f"object {handle} is not read: {_NO_NUMBERS[each.kind]}")
+        elif each.kind == n.NUMERIC and not is_known(each):
+            yield Notice(f"object {handle} is not read: a code of the maker's own")
