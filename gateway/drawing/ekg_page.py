@@ -55,8 +55,10 @@ def draw_pages(
     Raises
     ------
     ValueError
-        The page would begin after the recording's end, or the band is none.
+        There is no lead, the page would begin after the recording's end, or the band is none.
     """
+    if not recording.leads:
+        raise ValueError("no lead to draw")
     if options.start_s >= recording.duration_s:
         raise ValueError(
             f"a page from {options.start_s:g} s on, and the recording is {recording.duration_s:g} s long"

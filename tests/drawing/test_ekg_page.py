@@ -274,6 +274,11 @@ def test_a_page_after_the_end_is_refused(resting: EkgRecording):
         draw_pages(resting, options=PageOptions(start_s=10))
 
 
+def test_a_recording_without_leads_is_refused(resting: EkgRecording):
+    with pytest.raises(ValueError, match="no lead"):
+        draw_pages(replace(resting, leads=(), samples_mv=resting.samples_mv[:0]))
+
+
 @pytest.mark.parametrize(
     "wrong", [{"layout": "4x3"}, {"paper": "a5"}, {"speed_mm_per_s": 10}, {"start_s": -1}]
 )
