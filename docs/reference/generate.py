@@ -309,7 +309,8 @@ _OPTIONS: Mapping[str, str] = {
     "time_sync": "`pcd-01`: a first OBX `68220` `MDC_TIME_SYNC_PROTOCOL` that says how this machine's clock "
     "is kept, `ntp` or `none`",
     "segments": "segments of the site's own, below",
-    "ekg": "what of an EKG is sent, below: several of `measures`, `statements`, `waveform`, `aecg`",
+    "ekg": "what of an EKG is sent, below: several of `measures`, `statements`, `waveform`, `aecg`, `pdf`",
+    "plain_pdf": "`true`: the type of a PDF is `^^PDF`, for receivers that take no other",
     "largest_value": "how many characters OBX-5 may have; what of an EKG is longer is left out, with a note",
 }
 
@@ -340,7 +341,9 @@ def _profile_options() -> str:
         "OBX-4, `MDC_ATTR_SAMP_RATE` in hertz and `MDC_ATTR_NU_MSMT_RES`: the millivolts of one count. Their "
         "product is the sample that was recorded, without loss |\n"
         "| `aecg` | `ED` | `11524-6` EKG study | the recording as an HL7 aECG document, `^text^xml^Base64^` "
-        "and Base64 without line breaks |\n\n"
+        "and Base64 without line breaks |\n"
+        "| `pdf` | `ED` | `11524-6` EKG study | the EKG as a cart prints it, with the machine's measures and the "
+        "gateway's, `^application^pdf^Base64^` likewise |\n\n"
         "The documents name no patient: the message does. What takes an EKG back states the measures as "
         "ever, and of the rest HL7's null.\n"
     )

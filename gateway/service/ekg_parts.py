@@ -65,4 +65,15 @@ def _aecg(recording: EkgRecording) -> bytes:
     return aecg_writer.write(recording)
 
 
-_WRITERS: Mapping[EkgDocument, Callable[[EkgRecording], bytes]] = MappingProxyType({"aecg": _aecg})
+def _pdf(recording: EkgRecording) -> bytes:
+    from gateway.drawing import PageOptions, draw_pages  # noqa: PLC0415 - as above
+    from gateway.drawing.pdf import pdf  # noqa: PLC0415 - as above
+    from gateway.signal import measure_ekg  # noqa: PLC0415 - as above
+
+    measured = measure_ekg(recording.samples_mv, recording.sample_rate_hz, recording.leads)
+    return pdf(draw_pages(recording, measured, options=PageOptions(patient=False)))
+
+
+_WRITERS: Mapping[EkgDocument, Callable[[EkgRecording], bytes]] = MappingProxyType(
+    {"aecg": _aecg, "pdf": _pdf}
+)

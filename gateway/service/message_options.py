@@ -10,7 +10,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gateway.errors import Problem
 from gateway.hl7.extra_segments import BUILT, NAMES, ExtraSegment
-from gateway.hl7.profiles import Code, Profile, TimeForm
+from gateway.hl7.profiles import Code, EkgForm, Profile, TimeForm
 from gateway.hl7.validation.structures import structure_faults
 
 
@@ -77,9 +77,8 @@ class MessageOptions(BaseModel):
     observation_site: bool = False
     time_sync: Literal["none", "ntp"] | None = None
     segments: list[ExtraSegmentTable] = Field(default_factory=list)
-    ekg: list[Literal["measures", "statements", "waveform", "aecg"]] = Field(
-        default=["measures"], min_length=1
-    )
+    ekg: list[EkgForm] = Field(default=["measures"], min_length=1)
+    plain_pdf: bool = False
     largest_value: int | None = Field(default=None, gt=0)
 
     def applied_to(self, profile: Profile, site_zone: ZoneInfo) -> Profile:
@@ -97,6 +96,7 @@ class MessageOptions(BaseModel):
             observation_site=self.observation_site,
             time_sync=self.time_sync,
             ekg=frozenset(self.ekg),
+            plain_pdf=self.plain_pdf,
             largest_value=self.largest_value,
             extra_segments=tuple(table.segment for table in self.segments),
         )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from io import BytesIO
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -13,6 +14,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pypdf import PdfReader
 
 from gateway.formats import parse as parse_ekg
 from gateway.hl7 import Message, parse
@@ -137,6 +139,18 @@ def test_an_ekg_that_is_put_to_its_patient_later_is_sent_just_the_same(database:
     results = [[line for line in m.lines if line.startswith("OBX")] for m in (later, at_once)]
     assert results[0] == results[1]
     assert len(results[0]) > 6
+
+
+def test_the_printed_ekg_is_a_pdf_that_names_no_patient(database: Database):
+    _alma_in_exam3(database)
+    _accept(database, _outgoing("pdf"))
+    data_type, value = _message(database).get("OBX-2"), _message(database).get("OBX-5.5")
+    pages = PdfReader(BytesIO(b64decode(value, validate=True))).pages
+    assert (data_type, len(pages)) == ("ED", 1)
+    text = pages[0].extract_text()
+    assert "patient not shown" in text
+    assert "Sinus rhythm" in text
+    assert "someone" not in text
 
 
 def database_path(database: Database) -> Path:
