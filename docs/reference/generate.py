@@ -342,10 +342,10 @@ def _profile_options() -> str:
         "product is the sample that was recorded, without loss |\n"
         "| `aecg` | `ED` | `11524-6` EKG study | the recording as an HL7 aECG document, `^text^xml^Base64^` "
         "and Base64 without line breaks |\n"
-        "| `pdf` | `ED` | `11524-6` EKG study | the EKG as a cart prints it, with the machine's measures and the "
-        "gateway's, `^application^pdf^Base64^` likewise |\n\n"
-        "The documents name no patient: the message does. What takes an EKG back states the measures as "
-        "ever, and of the rest HL7's null.\n"
+        "| `pdf` | `ED` | `11524-6` EKG study | the EKG as a cart prints it, with whose it is, the machine's "
+        "measures and the gateway's, `^application^pdf^Base64^` likewise |\n\n"
+        "Whatever patient the machine's file names is left out. What takes an EKG back states the measures "
+        "as ever, and of the rest HL7's null.\n"
     )
 
 

@@ -11,7 +11,7 @@ import structlog
 
 from gateway.errors import Hl7Error
 from gateway.hl7.ekg_results import EkgParts
-from gateway.model import EkgRecording, Reading
+from gateway.model import EkgRecording, Patient, Reading
 from gateway.service.association import Association, associate
 from gateway.service.device_time import by_unknown_clock, drift_noted, moment_of
 from gateway.service.ekg_step import measured
@@ -54,11 +54,13 @@ class _Recorded:
     """An EKG's recording as it is stored, and what of it is sent."""
 
     packed: bytes
+    patient: Patient | None
     parts: EkgParts | None
 
     @classmethod
-    def of(cls, recording: EkgRecording, outgoing: Outgoing) -> Self:
-        return cls(recordings.packed(recording), outgoing.ekg_parts(recording))
+    def of(cls, recording: EkgRecording, outgoing: Outgoing, patient: Patient | None) -> Self:
+        parts = outgoing.ekg_parts(recording, patient) if patient else None
+        return cls(recordings.packed(recording), patient, parts)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -100,8 +102,9 @@ class Acceptance:
         recorded = None
         if reading.ekg is not None:
             reading = await _measured(reading)
-            reading, recorded = await self._recorded(reading)
         reading = drift_noted(guarded(self._timed(reading, at)))
+        if reading.ekg is not None:
+            reading, recorded = await self._recorded(reading, reading.ekg, room, at)
 
         def work(db: sqlite3.Connection) -> Accepted:
             return self._accept(db, source, reading, recorded, room, at)
@@ -111,11 +114,19 @@ class Acceptance:
             self.queued()
         return accepted
 
-    async def _recorded(self, reading: Reading) -> tuple[Reading, _Recorded | None]:
-        """With the recording for the store and for messages; a fault in making it loses no reading."""
-        assert reading.ekg is not None
+    async def _recorded(
+        self, reading: Reading, recording: EkgRecording, room: str | None, at: datetime
+    ) -> tuple[Reading, _Recorded | None]:
+        """With the recording for the store and for messages; a fault in making it loses no reading.
+
+        Whose it is may still change until it is stored; the messages are then made anew.
+        """
+        found = await asyncio.wrap_future(
+            self.database.submit(lambda db: self._association(db, reading, room, at))
+        )
+        patient = found.encounter.encounter.patient if found.encounter else None
         try:
-            return reading, await asyncio.to_thread(_Recorded.of, reading.ekg, self.outgoing)
+            return reading, await asyncio.to_thread(_Recorded.of, recording, self.outgoing, patient)
         except Exception as error:  # noqa: BLE001 - the root of the preparing thread
             structlog.get_logger().error("EKG not prepared", where=place_of(error))
             return reading.noted("the gateway could not prepare the waveform for sending"), None
@@ -153,7 +164,8 @@ class Acceptance:
         if reading_id is None or found.encounter is None or reading.status == "rejected":
             return Accepted(reading_id, found.held)
         try:
-            parts = recorded.parts if recorded else None
+            is_theirs = recorded is not None and recorded.patient == found.encounter.encounter.patient
+            parts = recorded.parts if recorded and is_theirs else None
             queued = self.outgoing.queue(db, source, reading_id, reading, found.encounter, ekg=parts)
             return Accepted(reading_id, None, queued)
         except Hl7Error as error:

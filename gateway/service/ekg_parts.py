@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING
 from gateway.errors import FormatError
 from gateway.hl7.ekg_results import EkgDocument, EkgParts, LeadCounts
 from gateway.hl7.profiles import EkgForm
-from gateway.model import EkgRecording
+from gateway.model import EkgRecording, Patient
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 
-def parts_of(recording: EkgRecording, wanted: Collection[EkgForm]) -> EkgParts:
+def parts_of(recording: EkgRecording, wanted: Collection[EkgForm], patient: Patient) -> EkgParts:
     """The parts that are wanted, each without loss.
 
     Takes up to some hundreds of milliseconds of CPU: not for the event loop.
+
+    Parameters
+    ----------
+    recording : EkgRecording
+        Whatever patient its file names is left out.
+    wanted : collection of str
+    patient : Patient
+        Whose the EKG is.
     """
-    recording = replace(recording, patient_fields={})  # the message says whose it is
+    recording = replace(recording, patient_fields={})
     documents: dict[EkgDocument, bytes] = {}
     missing: dict[EkgForm, str] = {}
     for form, write in _WRITERS.items():
         if form in wanted:
             try:
-                documents[form] = write(recording)
+                documents[form] = write(recording, patient)
             except (FormatError, ValueError) as error:
                 missing[form] = f"no {form} of the EKG: {error}"
     return EkgParts(
@@ -59,21 +67,21 @@ def _counts(name: str, samples_mv: "NDArray[np.float64]") -> LeadCounts:
     return LeadCounts(name, texts, resolution.normalize())
 
 
-def _aecg(recording: EkgRecording) -> bytes:
+def _aecg(recording: EkgRecording, _patient: Patient) -> bytes:
     from gateway.formats import aecg_writer  # noqa: PLC0415 - as above
 
     return aecg_writer.write(recording)
 
 
-def _pdf(recording: EkgRecording) -> bytes:
-    from gateway.drawing import PageOptions, draw_pages  # noqa: PLC0415 - as above
+def _pdf(recording: EkgRecording, patient: Patient) -> bytes:
+    from gateway.drawing import draw_pages  # noqa: PLC0415 - as above
     from gateway.drawing.pdf import pdf  # noqa: PLC0415 - as above
     from gateway.signal import measure_ekg  # noqa: PLC0415 - as above
 
     measured = measure_ekg(recording.samples_mv, recording.sample_rate_hz, recording.leads)
-    return pdf(draw_pages(recording, measured, options=PageOptions(patient=False)))
+    return pdf(draw_pages(recording, measured, filed_under=patient))
 
 
-_WRITERS: Mapping[EkgDocument, Callable[[EkgRecording], bytes]] = MappingProxyType(
+_WRITERS: Mapping[EkgDocument, Callable[[EkgRecording, Patient], bytes]] = MappingProxyType(
     {"aecg": _aecg, "pdf": _pdf}
 )

@@ -11,7 +11,7 @@ from gateway.hl7.ekg_results import EkgParts
 from gateway.hl7.ordered_services import SERVICES
 from gateway.hl7.oru import Amendment, build_oru
 from gateway.hl7.profiles import PROFILES, Profile
-from gateway.model import EkgRecording, Reading
+from gateway.model import EkgRecording, Patient, Reading
 from gateway.service.configuration import Configuration, DestinationTable, OrdersTable, Site
 from gateway.service.device_time import moment_of
 from gateway.service.ekg_parts import parts_of
@@ -104,7 +104,7 @@ class Outgoing:
         filler_number = outbox.filler_number(db, reading_id)
         bodies = {}
         if ekg is None and reading.kind == "ekg":
-            ekg = self._stored_parts(db, reading_id)
+            ekg = self._stored_parts(db, reading_id, stored.encounter.patient)
         wanted = dict.fromkeys(self.profiles, _FIRST) if amendments is None else amendments
         order = self._order(db, reading_id, reading, stored, wanted)
         for destination, amendment in wanted.items():
@@ -134,14 +134,14 @@ class Outgoing:
             )
         return tuple(control_id for _, control_id in bodies)
 
-    def ekg_parts(self, recording: EkgRecording) -> EkgParts | None:
+    def ekg_parts(self, recording: EkgRecording, patient: Patient) -> EkgParts | None:
         """What any destination wants of a recording besides its measures; None where none wants anything."""
         wanted = frozenset().union(*(profile.ekg for profile in self.profiles.values())) - {"measures"}
-        return parts_of(recording, wanted) if wanted else None
+        return parts_of(recording, wanted, patient) if wanted else None
 
-    def _stored_parts(self, db: sqlite3.Connection, reading_id: int) -> EkgParts | None:
+    def _stored_parts(self, db: sqlite3.Connection, reading_id: int, patient: Patient) -> EkgParts | None:
         data = recordings.find(db, reading_id)
-        return None if data is None else self.ekg_parts(recordings.unpacked(data))
+        return None if data is None else self.ekg_parts(recordings.unpacked(data), patient)
 
     def _order(
         self,

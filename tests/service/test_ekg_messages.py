@@ -141,14 +141,15 @@ def test_an_ekg_that_is_put_to_its_patient_later_is_sent_just_the_same(database:
     assert len(results[0]) > 6
 
 
-def test_the_printed_ekg_is_a_pdf_that_names_no_patient(database: Database):
+def test_the_printed_ekg_is_a_pdf_that_names_whom_it_is_filed_under(database: Database):
     _alma_in_exam3(database)
     _accept(database, _outgoing("pdf"))
     data_type, value = _message(database).get("OBX-2"), _message(database).get("OBX-5.5")
     pages = PdfReader(BytesIO(b64decode(value, validate=True))).pages
     assert (data_type, len(pages)) == ("ED", 1)
     text = pages[0].extract_text()
-    assert "patient not shown" in text
+    assert "TESTPATIENT, ALMA" in text
+    assert "8834021@NORTH" in text
     assert "Sinus rhythm" in text
     assert "someone" not in text
 
@@ -158,7 +159,7 @@ def database_path(database: Database) -> Path:
 
 
 def test_a_destination_that_wants_measures_alone_costs_no_more(database: Database):
-    assert _outgoing("measures").ekg_parts(RECORDING) is None
+    assert _outgoing("measures").ekg_parts(RECORDING, ALMA) is None
 
 
 def test_a_recording_is_kept_whole_but_for_the_patient_of_its_file():
@@ -178,7 +179,7 @@ def test_a_lead_without_signal_here_and_there_has_gaps_and_no_aecg():
     samples = RECORDING.samples_mv.copy()
     samples[0, 3] = np.nan
     samples[1, :] = np.nan
-    parts = parts_of(replace(RECORDING, samples_mv=samples), {"waveform", "aecg"})
+    parts = parts_of(replace(RECORDING, samples_mv=samples), {"waveform", "aecg"}, ALMA)
     first, second = parts.leads
     assert [first.counts[2] == "", first.counts[3] == "", set(second.counts)] == [False, True, {""}]
     assert "aecg" not in parts.documents
@@ -186,10 +187,12 @@ def test_a_lead_without_signal_here_and_there_has_gaps_and_no_aecg():
 
 
 @given(
-    st.lists(st.integers(-(2**31), 2**31), min_size=1, max_size=40),
+    st.lists(st.integers(-(2**23), 2**23), min_size=1, max_size=40),
     st.sampled_from([Decimal("0.001"), Decimal("0.0025"), Decimal("0.00488"), Decimal("0.000001")]),
 )
 def test_counts_times_resolution_are_the_samples(counts, step):
     samples = np.array([[float(step) * count for count in counts]])
-    (lead,) = parts_of(replace(RECORDING, leads=("I",), samples_mv=samples, groups=()), {"waveform"}).leads
+    (lead,) = parts_of(
+        replace(RECORDING, leads=("I",), samples_mv=samples, groups=()), {"waveform"}, ALMA
+    ).leads
     assert [int(count) * lead.resolution_mv for count in lead.counts] == [count * step for count in counts]
