@@ -29,6 +29,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from gateway.codecs.checksum import sum8
+from gateway.codecs.hid_reports import counted_content
 from gateway.drivers.contract import Driver, Events, Fault, Measured, Progress, Send, SetTimer, UsbLink
 from gateway.drivers.cuff_results import UNITS, at_stated_time, blood_pressure
 from gateway.drivers.stored_records import from_memory
@@ -37,7 +38,6 @@ from gateway.model import Reading
 
 _HID = 3
 _REPORT_SIZE, _COUNT = 8, 0x0F
-_MOST_IN_REPORT = 7
 _ASK = bytes.fromhex("04 12 16 18 22 00 00 00")
 _BEGINNING = b"\x06"
 _HEAD, _RECORD, _SUM = 32, 32, 2
@@ -48,24 +48,6 @@ _NO_NUMBER = 99
 _VALUE_BITS = 0x3FF
 _ANSWER_S, _AGAIN_S = 5.0, 60.0
 _RECORDS_REMEMBERED = 1024
-
-
-def content(reports: bytes) -> bytes:
-    """What the reports carry.
-
-    Raises
-    ------
-    DecodeError
-        One is cut short, or counts more than it can hold.
-    """
-    said = b""
-    for at in range(0, len(reports), _REPORT_SIZE):
-        report = reports[at : at + _REPORT_SIZE]
-        count = report[0] & _COUNT
-        if count > _MOST_IN_REPORT or len(report) <= count:
-            raise DecodeError("length", f"a report of {len(report)} bytes that counts {count}", offset=at)
-        said += report[1 : 1 + count]
-    return said
 
 
 def parse_record(digits: bytes) -> Reading:
@@ -105,7 +87,7 @@ class Frames:
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
         offset, self._received = self._received, self._received + len(data)
         try:
-            said = content(data)
+            said = counted_content(data, size=_REPORT_SIZE, mask=_COUNT)
         except DecodeError as error:
             self._answer = b""
             return (Fault.from_error(error, offset=offset),)

@@ -29,6 +29,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from gateway.codecs.hid_reports import counted_content
 from gateway.drivers.contract import (
     ClockRead,
     Driver,
@@ -60,24 +61,6 @@ _MOST_RECORDS = 100
 _ANSWER_S, _AGAIN_S = 1.0, 60.0
 _MOST_TRIES = 10
 _RECORDS_REMEMBERED = 512
-
-
-def content(reports: bytes) -> bytes:
-    """What the reports carry, without counts and garbage.
-
-    Raises
-    ------
-    DecodeError
-        One is cut short, or counts more than it can hold.
-    """
-    said = b""
-    for at in range(0, len(reports), _REPORT_SIZE):
-        report = reports[at : at + _REPORT_SIZE]
-        if report[0] > _MOST_IN_REPORT or len(report) <= report[0]:
-            what = f"a report of {len(report)} bytes that counts {report[0]}"
-            raise DecodeError("length", what, offset=at)
-        said += report[1 : 1 + report[0]]
-    return said
 
 
 def report(command: bytes) -> tuple[bytes, ...]:
@@ -123,7 +106,7 @@ class Frames:
     def received(self, data: bytes, channel: str, at: datetime) -> Events:
         offset, self._received = self._received, self._received + len(data)
         try:
-            said = content(data)
+            said = counted_content(data, size=_REPORT_SIZE)
         except DecodeError as error:
             self._answer = b""
             return (Fault.from_error(error, offset=offset),)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gateway.codecs.hid_reports import counted_content
 from gateway.drivers import Events, Fault, Measured, Send, load, microlife_hid, omron_hid
 from gateway.model import Reading
 from gateway.testing import decode
@@ -42,8 +43,8 @@ def test_every_documented_answer_of_an_omron_cuff_decodes_to_what_its_document_s
 
 def test_what_a_report_does_not_count_is_garbage() -> None:
     report = bytes.fromhex("02 4F 4B FF FF FF FF FF")
-    assert omron_hid.content(report) == b"OK"
-    assert microlife_hid.content(bytes.fromhex("F2 30 31 FF FF FF FF FF")) == b"01"
+    assert counted_content(report, size=8) == b"OK"
+    assert counted_content(bytes.fromhex("F2 30 31 FF FF FF FF FF"), size=8, mask=0x0F) == b"01"
 
 
 @pytest.mark.parametrize("report", ["08 4F 4B 00 00 00 00 00", "07 4F 4B", "03 4F"])
@@ -58,7 +59,7 @@ def test_no_command_clears_the_memory_of_a_cuff() -> None:
     said = list(session.connected(_AT))
     for answer in (b"OK", b"OK\0" + bytes(6), b"OK\0\0\x02", b"OK\0" + _RECORD, b"OK\0" + _RECORD, b"OFF"):
         said += session.received(answered(answer), "0x81", _AT)
-    commands = [omron_hid.content(e.data) for e in said if isinstance(e, Send) and not e.channel]
+    commands = [counted_content(e.data, size=8) for e in said if isinstance(e, Send) and not e.channel]
     assert {command[:3] for command in commands} == {bytes(3), b"GCL", b"CNT", b"MES", b"END"}
 
 
@@ -69,7 +70,7 @@ def test_a_record_counts_once_and_a_cuff_that_says_no_is_asked_again() -> None:
         session.received(answered(answer), "0x81", _AT)
     record = answered(b"OK\0" + _RECORD)
     again = session.received(answered(b"NO"), "0x81", _AT)
-    assert [omron_hid.content(e.data) for e in again if isinstance(e, Send)] == [b"MES\0\0\0\0"]
+    assert [counted_content(e.data, size=8) for e in again if isinstance(e, Send)] == [b"MES\0\0\0\0"]
     assert len(readings(session.received(record, "0x81", _AT))) == 1
     assert len(readings(session.received(record, "0x81", _AT))) == 0
 
