@@ -54,7 +54,6 @@ from gateway.drivers.gatt_session import (
     NOTHING_BESIDES,
     Decoder,
     GattFrames,
-    Recent,
     disguised,
     left_over,
     no_numbers,
@@ -62,6 +61,7 @@ from gateway.drivers.gatt_session import (
     supported,
     timed,
 )
+from gateway.drivers.pushed_records import PushedRecords
 from gateway.drivers.record_transfer import RecordTransfer
 from gateway.drivers.steadiness import REPEAT, OneFinger, repeat_after
 from gateway.drivers.stored_records import held
@@ -241,7 +241,7 @@ class Session(Frames):
     ) -> None:
         super().__init__(clock, besides)
         self._finger = OneFinger(int(settle_s), repeat_after(repeat_s))
-        self._recent = Recent()
+        self._records = PushedRecords()
 
     def connected(self, at: datetime) -> Events:
         return (
@@ -252,7 +252,10 @@ class Session(Frames):
         )
 
     def timer(self, name: str, at: datetime) -> Events:
-        return self._transfer.timer(name)
+        return (*self._records.timer(name), *self._transfer.timer(name))
+
+    def disconnected(self, at: datetime) -> Events:
+        return self._records.disconnected()
 
     def _feature(self, data: bytes, at: datetime) -> Events:
         """Only an oximeter that stores has anything to be asked for."""
@@ -261,7 +264,8 @@ class Session(Frames):
         return (*said, *self._transfer.start()) if stores else said
 
     def _spot_check(self, data: bytes, at: datetime) -> Events:
-        return (*self._recent.once(data, lambda: self._spot_checked(data, at)), *self._transfer.record())
+        events = self._records.once(SPOT_CHECK, data, at, lambda: self._spot_checked(data, at))
+        return (*events, *self._transfer.record())
 
     def _spot_checked(self, data: bytes, at: datetime) -> Events:
         measured = decode_spot_check(data)
