@@ -82,23 +82,36 @@ def analyze(file: Path, as_json: bool, plot: Plot | None) -> None:
         click.echo(f"{plot.out}: {pages} page{'s' if pages > 1 else ''}")
 
 
-@ekg.command(epilog="Example: gateway ekg convert resting.scp resting.csv")
+@ekg.command(epilog="Example: gateway ekg convert resting.scp resting.dcm")
 @_file
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-def convert(file: Path, out: Path) -> None:
-    """Write the EKG in FILE to OUT, in the format of OUT's suffix: .xml (HL7 aECG) or .csv.
+@click.option("--allow-loss", is_flag=True, help="Write OUT though the signal will not be the same in it.")
+@click.option("--no-patient", is_flag=True, help="Leave out who the patient is; the time of the EKG stays.")
+@as_json
+def convert(file: Path, out: Path, allow_loss: bool, no_patient: bool, as_json: bool) -> None:
+    r"""Write the EKG in FILE to OUT, in the format of OUT's suffix.
 
-    What the new format cannot hold is named; where the gateway reads the format, the file is read back and
-    compared before it takes its name.
+    \b
+    .xml      HL7 aECG
+    .csv      a column a lead, in mV
+
+    What the format cannot hold is named first. Where the signal itself would become another (rounded, at
+    another rate, a gap filled), nothing is written without --allow-loss. OUT takes its name after it was read
+    back and compared.
     """
-    from gateway.cli.ekg_conversion import write_proven  # noqa: PLC0415 - NumPy is for commands that need it
-    from gateway.formats import read_ekg  # noqa: PLC0415 - as above
+    from gateway.cli.ekg_conversion import Conversion  # noqa: PLC0415 - NumPy is for commands that need it
 
-    recording = read_ekg(file)
-    lost = write_proven(recording, out)
-    click.echo(f"{out}: {_signal(recording)}")
-    if lost:
-        click.echo(f"not kept: {', '.join(map(printable, lost))}")
+    conversion = Conversion.of(file, out, patient=not no_patient)
+    if as_json and conversion.refused(allow_loss):
+        print_json(conversion.json(written=False))
+    if not as_json:
+        for loss in conversion.losses:
+            click.echo(f"not kept: {printable(str(loss))}", err=True)
+    conversion.write(allow_loss)
+    if as_json:
+        print_json(conversion.json(written=True))
+    else:
+        click.echo(f"{out}: {_signal(conversion.recording)}")
 
 
 def _measured(recording: EkgRecording) -> "Measurements":

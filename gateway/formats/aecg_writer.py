@@ -1,12 +1,15 @@
 """HL7 aECG: the writer.
 
-One sequence set for the rhythm, one derived series for a median group; every lead with the largest scale of
-which its samples are whole multiples, so that what is read back is what was written, to a picovolt.
+One sequence set for the rhythm, one derived series for a group; every lead with the scale of which its
+samples are whole multiples, so that what is read back is what was written, to a picovolt.
 The document's identifiers are made from its content: the same recording gives the same bytes.
 """
 
 import re
 import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from hashlib import sha256
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
@@ -14,10 +17,22 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 import numpy as np
 from numpy.typing import NDArray
 
-from gateway.errors import FormatError
 from gateway.formats.aecg import FILTERS, FORMAT, MEASUREMENTS
-from gateway.formats.scale import number, step_mv
-from gateway.model.ekg import STANDARD_LEADS, EkgGroup, EkgRecording
+from gateway.formats.fitting import (
+    Fitted,
+    Held,
+    Steps,
+    as_read,
+    held_device,
+    held_fields,
+    held_measurements,
+    held_start,
+    on_own_steps,
+)
+from gateway.formats.measures import hl7_time, ucum
+from gateway.formats.resolution import counts_of
+from gateway.formats.scale import number
+from gateway.model.ekg import STANDARD_LEADS, DeviceMeasurement, EkgGroup, EkgRecording
 
 _XSI = "http://www.w3.org/2001/XMLSchema-instance"
 _MDC = {"codeSystem": "2.16.840.1.113883.6.24", "codeSystemName": "MDC"}
@@ -25,16 +40,75 @@ _ACT = {"codeSystem": "2.16.840.1.113883.5.4", "codeSystemName": "ActCode"}
 _CONTROL = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _SEX = {"male": "M", "female": "F"}
 _CODES = {name: code for code, name in MEASUREMENTS.items()}
+_NOT_OF_ALL = ("MDC_ECG_BEAT", "MDC_ECG_INTERPRETATION")
+_MOST_COUNTS = 1 << 52
 
 
-def write(recording: EkgRecording) -> bytes:
-    """The recording as one aECG document, UTF-8.
+def fit(recording: EkgRecording) -> Fitted:
+    """The recording without the texts that would come back as others; samples without signal as 0 mV."""
+    recording = as_read(recording)
+    statements = (" ".join(_printable(text).split()) for text in recording.statements)
+    groups = (replace(group, label=_printable(group.label).strip()) for group in recording.groups)
+    recording = replace(
+        recording,
+        format=FORMAT,
+        format_version="",
+        started_at=held_start(recording.started_at, zone=True, resolution=timedelta(milliseconds=1)),
+        device=held_device(recording.device, dict.fromkeys(("vendor", "model", "serial"), _printable)),
+        filters={name: text for name, text in recording.filters.items() if _is_filter(name, text)},
+        patient_fields=_patient(recording.patient_fields),
+        device_measurements=held_measurements(recording, _is_annotation),
+        statements=tuple(dict.fromkeys(filter(None, statements))),
+        groups=tuple(groups),
+    )
+    return on_own_steps(recording, _MOST_COUNTS, gaps=False)
 
-    Raises
-    ------
-    FormatError
-        A lead holds samples without signal: the format has no code for them.
-    """
+
+def _is_filter(name: str, text: str) -> bool:
+    return name in FILTERS.values() and number(text) not in {None, Decimal(0)} and text == text.strip()
+
+
+def _is_annotation(name: str, measurement: DeviceMeasurement) -> bool:
+    code = _CODES.get(name, name)
+    unit = measurement.unit
+    return not code.startswith(_NOT_OF_ALL) and code == code.strip() and ucum(unit) == unit != ""
+
+
+def _born(text: str) -> str:
+    moment = hl7_time(digits := _printable(text.replace("-", "")).strip())
+    return moment.date().isoformat() if moment else digits
+
+
+def _aged(text: str) -> str | None:
+    value, _, unit = _printable(text).partition(" ")
+    return f"{value} {unit or 'a'}" if number(value) is not None else None
+
+
+def _printable(text: str) -> str:
+    """Text without the control characters that XML 1.0 cannot hold."""
+    return _CONTROL.sub(" ", text)
+
+
+_PATIENT: dict[str, Held] = {
+    "id": _printable,
+    "name": _printable,
+    "family_name": _printable,
+    "given_name": _printable,
+    "sex": lambda text: text if text in _SEX else None,
+    "birth_date": _born,
+    "age": _aged,
+}
+
+
+def _patient(fields: Mapping[str, str]) -> dict[str, str]:
+    """The fields held; a whole name only where there are no parts of it."""
+    parts = {"family_name", "given_name"} & fields.keys()
+    return held_fields({name: text for name, text in fields.items() if name != "name" or not parts}, _PATIENT)
+
+
+def write(fitted: Fitted, name: str) -> dict[str, bytes]:
+    """The recording as one aECG document, UTF-8."""
+    recording = fitted.recording
     root = Element(
         "AnnotatedECG",
         {"xmlns": "urn:hl7-org:v3", "xmlns:xsi": _XSI, "type": "Observation", "classCode": "OBS"},
@@ -50,27 +124,22 @@ def write(recording: EkgRecording) -> bytes:
     _author(series, recording)
     _filters(series, recording)
     rhythm = EkgGroup("rhythm", recording.leads, recording.samples_mv, recording.sample_rate_hz)
-    _sequence_set(series, rhythm, _stamp(recording))
+    _sequence_set(series, rhythm, fitted.steps_mv, _stamp(recording))
     _annotations(series, recording)
-    for group in recording.groups:
+    for group, steps_mv in zip(recording.groups, fitted.group_steps_mv, strict=True):
         derived = _child(_child(series, "derivation"), "derivedSeries")
         code = "REPRESENTATIVE_BEAT" if group.label == "median" else group.label
         _child(derived, "code", code=code, **_ACT)
-        _sequence_set(derived, group, None)
+        _sequence_set(derived, group, steps_mv, None)
     indent(root)
     body: bytes = tostring(root, "utf-8")
-    return b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"
+    return {name: b'<?xml version="1.0" encoding="UTF-8"?>\n' + body + b"\n"}
 
 
 def _child(parent: Element, tag: str, text: str | None = None, **attributes: str) -> Element:
     element = SubElement(parent, tag, {name: _printable(value) for name, value in attributes.items()})
     element.text = text if text is None else _printable(text)
     return element
-
-
-def _printable(text: str) -> str:
-    """Text without the control characters that XML 1.0 cannot hold."""
-    return _CONTROL.sub(" ", text)
 
 
 def _value(parent: Element, kind: str, text: str | None = None, **attributes: str) -> Element:
@@ -93,7 +162,7 @@ def _stamp(recording: EkgRecording) -> str | None:
     started = recording.started_at
     if started is None:
         return None
-    return f"{started:%Y%m%d%H%M%S}.{started.microsecond // 1000:03}{started:%z}"
+    return f"{started.year:04}{started:%m%d%H%M%S}.{started.microsecond // 1000:03}{started:%z}"
 
 
 def _period(parent: Element, recording: EkgRecording) -> None:
@@ -153,7 +222,7 @@ def _filters(series: Element, recording: EkgRecording) -> None:
         _value(inner, "PQ", value=recording.filters[name], unit="Hz")
 
 
-def _sequence_set(parent: Element, group: EkgGroup, stamp: str | None) -> None:
+def _sequence_set(parent: Element, group: EkgGroup, steps_mv: Steps, stamp: str | None) -> None:
     sequences = _child(_child(parent, "component"), "sequenceSet")
     increment = f"{1 / Decimal(str(group.sample_rate_hz)):f}"
     time = _child(_child(sequences, "component"), "sequence")
@@ -164,15 +233,11 @@ def _sequence_set(parent: Element, group: EkgGroup, stamp: str | None) -> None:
     else:
         _child(value, "head", value=stamp)
     _child(value, "increment", value=increment, unit="s")
-    for lead, samples_mv in zip(group.leads, group.samples_mv, strict=True):
-        _lead(sequences, lead, samples_mv)
+    for lead, samples_mv, step in zip(group.leads, group.samples_mv, steps_mv, strict=True):
+        _lead(sequences, lead, counts_of(samples_mv, step), step)
 
 
-def _lead(sequences: Element, lead: str, samples_mv: NDArray[np.float64]) -> None:
-    if not np.isfinite(samples_mv).all():
-        raise FormatError(FORMAT, f"lead {lead}", "samples without signal, which the format cannot state")
-    step = step_mv(samples_mv)
-    counts = np.rint(samples_mv / float(step)).astype(np.int64)
+def _lead(sequences: Element, lead: str, counts: NDArray[np.int64], step: Decimal) -> None:
     sequence = _child(_child(sequences, "component"), "sequence")
     code = lead.upper() if lead in STANDARD_LEADS else lead
     _child(sequence, "code", code=f"MDC_ECG_LEAD_{code}", **_MDC)
@@ -188,7 +253,8 @@ def _annotations(series: Element, recording: EkgRecording) -> None:
     annotations = _child(_child(series, "subjectOf"), "annotationSet")
     for name, measurement in recording.device_measurements.items():
         annotation = _child(_child(annotations, "component"), "annotation")
-        _child(annotation, "code", code=_CODES.get(name, name), **_MDC)
+        code = _CODES.get(name, name)
+        _child(annotation, "code", code=code, **_MDC if code.startswith("MDC_") else {})
         _value(annotation, "PQ", value=str(measurement.value), unit=measurement.unit)
     if recording.statements:
         outer = _child(_child(annotations, "component"), "annotation")

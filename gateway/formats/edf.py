@@ -279,6 +279,9 @@ def _onsets(file: _File) -> tuple[Decimal, ...]:
 
 
 def _started(view: View, onsets: tuple[Decimal, ...]) -> datetime | None:
+    """None where the date is left out on purpose, whatever stands in the older field."""
+    if view.text(88, 80).startswith("Startdate X"):
+        return None
     date, time = view.text(168, 8).split("."), view.text(176, 8).split(".")
     if len(date) != 3 or len(time) != 3 or not all(part.isdecimal() for part in (*date, *time)):
         return None

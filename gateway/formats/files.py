@@ -1,10 +1,8 @@
-"""Paths and named bytes to recordings, and back."""
+"""Paths and named bytes to recordings."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 
 from gateway.errors import FormatError
 from gateway.formats import wfdb
@@ -14,8 +12,6 @@ from gateway.formats.measures import without_patient
 from gateway.formats.recognition import recognise
 from gateway.formats.wfdb_header import is_header
 from gateway.model.ekg import EkgRecording
-
-_WRITERS = MappingProxyType({".csv": "csv_writer", ".xml": "aecg_writer"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,23 +106,3 @@ def _wfdb_header(files: Mapping[str, bytes], name: str) -> str | None:
     beside = f"{name.rpartition('.')[0]}.hea"
     found = files.get(beside, b"")
     return beside if name.encode() in found and is_header(found) else None
-
-
-def write_ekg(recording: EkgRecording, path: Path | str) -> None:
-    """A recording as a file, in the format of the path's suffix: ``.xml`` (HL7 aECG) or ``.csv``.
-
-    Raises
-    ------
-    FormatError
-        No writer for that suffix, or the recording holds what the format cannot.
-    OSError
-        The file cannot be written.
-    """
-    path = Path(path)
-    module = _WRITERS.get(path.suffix.lower())
-    if module is None:
-        raise FormatError(
-            path.suffix or "no suffix", "file name", f"cannot be written; choose one of {', '.join(_WRITERS)}"
-        )
-    write: Callable[[EkgRecording], bytes] = import_module(f"gateway.formats.{module}").write
-    path.write_bytes(write(recording))

@@ -1,6 +1,5 @@
 """Counts to millivolts: units, and what a recorder's scale can be."""
 
-import math
 from decimal import Decimal, InvalidOperation
 
 import numpy as np
@@ -20,7 +19,7 @@ _MV = {
     "v": Decimal(1000),
 }
 NV_MV, UV_MV = _MV["nv"], _MV["uv"]
-_COARSE_MV = Decimal("0.0125")
+COARSE_MV = Decimal("0.0125")
 _WIDE_MV = Decimal(200)
 
 
@@ -59,19 +58,6 @@ def implausible(mv_a_count: Decimal, counts: int) -> str | None:
     are what a converter writes that did not know the scale.
     """
     step, span = abs(mv_a_count), abs(mv_a_count) * counts
-    if step > _COARSE_MV and span > _WIDE_MV:
+    if step > COARSE_MV and span > _WIDE_MV:
         return f"a scale of {float(step):.4g} mV a count over {float(span):.4g} mV is not an EKG recorder's"
     return None
-
-
-def step_mv(samples_mv: NDArray[np.float64]) -> Decimal:
-    """The largest step of which all samples are whole multiples, to a picovolt.
-
-    Parameters
-    ----------
-    samples_mv : array, mV
-        Finite. Steps that are no whole number of picovolts give one picovolt.
-    """
-    picovolts = np.rint(samples_mv * 1e9).astype(np.int64)
-    distinct = np.unique(picovolts)
-    return Decimal(math.gcd(*map(int, distinct)) or 1_000_000) * _MV["pv"]

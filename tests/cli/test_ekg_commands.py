@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 
 from gateway.cli import run_command
-from gateway.cli.ekg_conversion import write_proven
 from gateway.errors import FormatError
 from gateway.formats import read_ekg, write_ekg
 from gateway.model import STANDARD_LEADS, DeviceMeasurement, EkgGroup, EkgRecording
@@ -49,6 +48,17 @@ def written(recording: EkgRecording, path: Path) -> Path:
 @pytest.fixture
 def resting(tmp_path: Path) -> Path:
     return written(RECORDING, tmp_path / "resting.xml")
+
+
+@pytest.fixture
+def gapped(tmp_path: Path) -> Path:
+    """A WFDB record with a lead off for a while: of its 16-bit counts, one says that there is no signal."""
+    counts = np.ones((500, 2), "<i2")
+    counts[100:118, 1] = -32768
+    (tmp_path / "gapped.dat").write_bytes(counts.tobytes())
+    signals = "".join(f"gapped.dat 16 400/mV 16 0 0 0 0 {lead}\n" for lead in ("I", "II"))
+    (tmp_path / "gapped.hea").write_text(f"gapped 2 250 500\n{signals}")
+    return tmp_path / "gapped.hea"
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
@@ -211,29 +221,57 @@ def test_csv_has_a_column_a_lead_in_millivolts(
     capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
 ):
     out = tmp_path / "resting.csv"
-    code, said, _ = run(capsys, "convert", resting, out)
+    code, _, err = run(capsys, "convert", resting, out)
     with out.open(encoding="utf-8", newline="") as file:
         names, *rows = csv.reader(file)
     assert (code, names) == (0, list(STANDARD_LEADS))
     np.testing.assert_allclose(np.array(rows, float).T, RECORDING.samples_mv, rtol=0, atol=1e-9)
-    assert "not kept: sample rate, start time" in said.replace("\n", " ")
+    assert err.startswith("not kept: sample rate: not held\nnot kept: start time: not held\n")
 
 
 def test_a_converted_file_reads_back_as_the_same_recording(
     capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
 ):
-    code, said, _ = run(capsys, "convert", resting, tmp_path / "again.xml")
+    code, said, err = run(capsys, "convert", resting, tmp_path / "again.xml")
     again = read_ekg(tmp_path / "again.xml")
-    assert (code, "not kept" in said) == (0, False)
+    assert (code, said.count("\n"), err) == (0, 1, "")
     np.testing.assert_array_equal(again.samples_mv, read_ekg(resting).samples_mv)
 
 
 def test_what_the_target_cannot_hold_is_named_without_its_value(
     capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
 ):
-    _, said, _ = run(capsys, "convert", resting, tmp_path / "out.csv")
-    assert "patient family_name" in said
-    assert "TESTPATIENT" not in said
+    _, said, err = run(capsys, "convert", resting, tmp_path / "out.csv")
+    assert "not kept: patient family_name: not held" in err
+    assert "TESTPATIENT" not in said + err
+
+
+def test_a_script_is_told_what_is_lost(capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path):
+    _, said, err = run(capsys, "convert", resting, tmp_path / "out.csv", "--json")
+    found = json.loads(said)
+    assert (found["format"], found["written"], err) == ("CSV", True, "")
+    assert {"part": "sample rate", "detail": "not held", "alters_signal": False} in found["losses"]
+
+
+def test_a_signal_that_would_become_another_is_written_only_when_that_is_allowed(
+    capsys: pytest.CaptureFixture[str], gapped: Path, tmp_path: Path
+):
+    out = tmp_path / "out.xml"
+    code, said, err = run(capsys, "convert", gapped, out)
+    assert (code, said, out.exists()) == (1, "", False)
+    assert "not kept: samples: 18 without signal become 0 mV" in err
+    assert "gateway: HL7 aECG: signal: will be another" in err
+    _, said, _ = run(capsys, "convert", gapped, out, "--json")
+    assert json.loads(said)["written"] is False
+    code, _, _ = run(capsys, "convert", gapped, out, "--allow-loss")
+    assert (code, bool(np.isfinite(read_ekg(out).samples_mv).all())) == (0, True)
+
+
+def test_a_patient_is_left_out_on_request(capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path):
+    code, _, err = run(capsys, "convert", resting, tmp_path / "out.xml", "--no-patient")
+    assert (code, err) == (0, "")
+    assert read_ekg(tmp_path / "out.xml").patient_fields == {}
+    assert b"8834021" not in (tmp_path / "out.xml").read_bytes()
 
 
 def test_a_target_that_no_writer_knows_leaves_nothing(
@@ -250,15 +288,16 @@ def test_a_failed_conversion_leaves_an_older_file_as_it_was(tmp_path: Path):
     older = written(RECORDING, tmp_path / "older.xml")
     before = older.read_bytes()
     with pytest.raises(FormatError, match="without signal"):
-        write_proven(replace(RECORDING, samples_mv=gaps), older)
+        write_ekg(replace(RECORDING, samples_mv=gaps), older)
     assert older.read_bytes() == before
+    assert [path.name for path in tmp_path.iterdir()] == ["older.xml"]
 
 
 def test_a_place_that_cannot_be_written_is_named(
     capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
 ):
     code, _, err = run(capsys, "convert", resting, tmp_path / "no" / "out.csv")
-    assert (code, err.count("\n"), "out.csv: No such file" in err) == (2, 1, True)
+    assert (code, err.count("gateway: "), "out.csv: No such file" in err) == (2, 1, True)
 
 
 @pytest.mark.parametrize("command", ["info", "analyze"])

@@ -8,6 +8,7 @@ from decimal import Decimal
 import numpy as np
 from numpy.typing import NDArray
 
+from gateway.formats import aecg_writer
 from gateway.model import Device, DeviceMeasurement, EkgGroup, EkgRecording
 
 LIMB = ("I", "II", "III", "aVR", "aVL", "aVF")
@@ -43,6 +44,11 @@ def twelve_leads(samples: int = 100, step_mv: float = 0.005) -> EkgRecording:
         statements=("Sinus rhythm", "Normal EKG"),
         groups=(EkgGroup("median", LIMB[:2], samples_mv[:2, :20], 1000.0),),
     )
+
+
+def aecg_bytes(recording: EkgRecording) -> bytes:
+    """The recording as an aECG document."""
+    return aecg_writer.write(aecg_writer.fit(recording), "ekg.xml")["ekg.xml"]
 
 
 def scp_section(number: int, body: bytes, protocol: int = 20) -> bytes:

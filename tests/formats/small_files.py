@@ -14,9 +14,7 @@ import numpy as np
 from pydicom import Dataset, FileMetaDataset, dcmwrite
 from pydicom.uid import ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from gateway.formats import aecg_writer
-
-from .recordings import bits, scp_file, scp_leads, scp_stream, twelve_leads
+from .recordings import aecg_bytes, bits, scp_file, scp_leads, scp_stream, twelve_leads
 
 COUNTS = np.array([[-2, 0, 40, 7, 7, -300], [1, 2, 3, 4, 5, 6]], "<i2")
 
@@ -316,7 +314,7 @@ WFDB = SmallFile(
 def small_files() -> dict[str, SmallFile]:
     """All of them, by format."""
     single = {
-        "aecg": aecg_writer.write(twelve_leads(10)),
+        "aecg": aecg_bytes(twelve_leads(10)),
         "scp": scp_file(SCP),
         "muse": muse(),
         "philips": philips(),

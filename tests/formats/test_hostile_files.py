@@ -14,11 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway.errors import FormatError
-from gateway.formats import aecg_writer, parse
+from gateway.formats import parse
 from gateway.model import EkgRecording
 
 from . import small_files as small
-from .recordings import bits, scp_file, scp_leads, scp_stream, twelve_leads
+from .recordings import aecg_bytes, bits, scp_file, scp_leads, scp_stream, twelve_leads
 from .small_files import SmallFile, small_files
 
 FILES = small_files()
@@ -113,7 +113,7 @@ def _nested(count: int) -> bytes:
 
 def _annotations(count: int) -> bytes:
     inner = b"<component><annotation>" * count + b"</annotation></component>" * count
-    aecg = aecg_writer.write(replace(twelve_leads(2), device_measurements={}, statements=(), groups=()))
+    aecg = aecg_bytes(replace(twelve_leads(2), device_measurements={}, statements=(), groups=()))
     return aecg.replace(
         b"</series>", b"<subjectOf><annotationSet>" + inner + b"</annotationSet></subjectOf></series>"
     )

@@ -7,7 +7,6 @@ import pytest
 
 from gateway.errors import FormatError
 from gateway.formats import parse
-from gateway.formats.scale import step_mv
 from gateway.model import EkgRecording
 
 from . import small_files as small
@@ -275,10 +274,6 @@ def test_the_calibration_pulse_behind_a_philips_lead_is_cut_and_said() -> None:
     recording = read(b"\xfe\xff" + text.encode("utf-16-be"))
     assert (recording.samples_mv[1] / 0.005).round(9).tolist() == signal[::-1]
     assert "the last 6 samples are a calibration pulse of 1 mV" in recording.warnings[0]
-
-
-def test_the_step_of_which_samples_are_multiples() -> None:
-    assert str(step_mv(np.array([0.0025, -0.0075, 0.1])).normalize()) == "0.0025"
 
 
 def test_samples_are_not_shared_with_the_bytes_they_came_from() -> None:
