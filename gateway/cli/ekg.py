@@ -82,7 +82,10 @@ def analyze(file: Path, as_json: bool, plot: Plot | None) -> None:
         click.echo(f"{plot.out}: {pages} page{'s' if pages > 1 else ''}")
 
 
-@ekg.command(epilog="Example: gateway ekg convert resting.scp resting.dcm")
+@ekg.command(
+    short_help="Write the EKG in FILE to OUT, in another format.",
+    epilog="Example: gateway ekg convert resting.scp resting.edf",
+)
 @_file
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--allow-loss", is_flag=True, help="Write OUT though the signal will not be the same in it.")
@@ -92,12 +95,14 @@ def convert(file: Path, out: Path, allow_loss: bool, no_patient: bool, as_json: 
     r"""Write the EKG in FILE to OUT, in the format of OUT's suffix.
 
     \b
-    .xml      HL7 aECG
-    .csv      a column a lead, in mV
+    .xml          HL7 aECG
+    .edf, .bdf    EDF+ and BDF+
+    .hea          WFDB, with its .dat
+    .csv          a column a lead, in mV
 
     What the format cannot hold is named first. Where the signal itself would become another (rounded, at
-    another rate, a gap filled), nothing is written without --allow-loss. OUT takes its name after it was read
-    back and compared.
+    another rate, a gap filled), nothing is written without --allow-loss. OUT takes its name after it was
+    read back and compared.
     """
     from gateway.cli.ekg_conversion import Conversion  # noqa: PLC0415 - NumPy is for commands that need it
 

@@ -111,13 +111,14 @@ def _printed(shown: Shown, folder: Path) -> str:
         ["sh", "-c", shown.command],
         cwd=folder,
         env=_environment(),
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
         text=True,
         check=False,
         timeout=60,
     )
-    assert done.returncode == 0, f"{shown.command}: exit {done.returncode}\n{done.stderr}"
-    return done.stdout + done.stderr
+    assert done.returncode == 0, f"{shown.command}: exit {done.returncode}\n{done.stdout}"
+    return done.stdout
 
 
 @contextmanager
