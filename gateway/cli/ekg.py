@@ -1,6 +1,7 @@
 """`gateway ekg`: what an EKG file holds, what can be measured in it, and the same EKG in another format."""
 
 from collections.abc import Iterator
+from datetime import datetime
 from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,9 @@ from gateway.errors import FormatError
 from gateway.model import EkgRecording
 
 if TYPE_CHECKING:  # SciPy is for `ekg analyze` alone
+    from gateway.formats import Loss
     from gateway.signal import Measurements
+    from gateway.transports.dicom_store import Archive
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 
@@ -82,20 +85,51 @@ def analyze(file: Path, as_json: bool, plot: Plot | None) -> None:
         click.echo(f"{plot.out}: {pages} page{'s' if pages > 1 else ''}")
 
 
+def _archive(_context: click.Context, _option: click.Parameter, text: str) -> "Archive":
+    from gateway.transports.dicom_store import Archive  # noqa: PLC0415 - pydicom is for this command
+
+    try:
+        return Archive.parse(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}; write it as ARCHIVE@pacs.example.org:11112") from error
+
+
+def _moment(_context: click.Context, _option: click.Parameter, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else datetime.fromisoformat(text)
+    except ValueError as error:
+        raise click.BadParameter(f"{text!r} is no time; write it as 2026-03-02T09:14:05-05:00") from error
+
+
+_started_at = click.option(
+    "--started-at",
+    metavar="TIME",
+    callback=_moment,
+    help="When the EKG was taken, for a FILE that does not state it: 2026-03-02T09:14:05-05:00.",
+)
+_allow_loss = click.option(
+    "--allow-loss", is_flag=True, help="Go on though the signal will not be the same in the new format."
+)
+
+
 @ekg.command(
     short_help="Write the EKG in FILE to OUT, in another format.",
-    epilog="Example: gateway ekg convert resting.scp resting.edf",
+    epilog="Example: gateway ekg convert resting.scp resting.dcm",
 )
 @_file
 @click.argument("out", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--allow-loss", is_flag=True, help="Write OUT though the signal will not be the same in it.")
+@_allow_loss
 @click.option("--no-patient", is_flag=True, help="Leave out who the patient is; the time of the EKG stays.")
+@_started_at
 @as_json
-def convert(file: Path, out: Path, allow_loss: bool, no_patient: bool, as_json: bool) -> None:
+def convert(
+    file: Path, out: Path, allow_loss: bool, no_patient: bool, started_at: datetime | None, as_json: bool
+) -> None:
     r"""Write the EKG in FILE to OUT, in the format of OUT's suffix.
 
     \b
     .xml          HL7 aECG
+    .dcm          DICOM waveform
     .edf, .bdf    EDF+ and BDF+
     .hea          WFDB, with its .dat
     .csv          a column a lead, in mV
@@ -104,19 +138,53 @@ def convert(file: Path, out: Path, allow_loss: bool, no_patient: bool, as_json: 
     another rate, a gap filled), nothing is written without --allow-loss. OUT takes its name after it was
     read back and compared.
     """
-    from gateway.cli.ekg_conversion import Conversion  # noqa: PLC0415 - NumPy is for commands that need it
+    from gateway.cli.ekg_conversion import Conversion, opened  # noqa: PLC0415 - NumPy is for commands that need it
 
-    conversion = Conversion.of(file, out, patient=not no_patient)
+    conversion = Conversion.of(file, opened(file, started_at, patient=not no_patient), out)
     if as_json and conversion.refused(allow_loss):
         print_json(conversion.json(written=False))
     if not as_json:
-        for loss in conversion.losses:
-            click.echo(f"not kept: {printable(str(loss))}", err=True)
+        _say_losses(conversion.losses)
     conversion.write(allow_loss)
     if as_json:
         print_json(conversion.json(written=True))
     else:
         click.echo(f"{out}: {_signal(conversion.recording)}")
+
+
+@ekg.command(
+    short_help="Store the EKG in FILE in a DICOM archive.",
+    epilog="Example: gateway ekg store resting.scp --to ARCHIVE@pacs.example.org:11112",
+)
+@_file
+@click.option(
+    "--to", "archive", metavar="TITLE@HOST:PORT", required=True, callback=_archive, help="The archive."
+)
+@click.option("--as", "calling", metavar="TITLE", default="GATEWAY", show_default=True, help="Our own title.")
+@_allow_loss
+@_started_at
+def store(
+    file: Path, archive: "Archive", calling: str, allow_loss: bool, started_at: datetime | None
+) -> None:
+    """Store the EKG in FILE in a DICOM archive, and wait for its answer.
+
+    A DICOM file is sent as it is; another is converted first, as `gateway ekg convert` does. Needs the extra
+    dicom-store.
+    """
+    from gateway.cli.ekg_conversion import as_dicom  # noqa: PLC0415 - NumPy is for commands that need it
+    from gateway.transports.dicom_store import store as send  # noqa: PLC0415 - as above
+
+    data, lost = as_dicom(file, started_at, allow_loss=allow_loss)
+    _say_losses(lost)
+    remarked = (
+        "" if send(data, archive, calling=calling) else ", with a warning: it altered or dropped elements"
+    )
+    click.echo(f"{file}: stored by {archive}{remarked}")
+
+
+def _say_losses(losses: "tuple[Loss, ...]") -> None:
+    for loss in losses:
+        click.echo(f"not kept: {printable(str(loss))}", err=True)
 
 
 def _measured(recording: EkgRecording) -> "Measurements":

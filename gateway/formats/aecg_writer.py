@@ -6,12 +6,10 @@ The document's identifiers are made from its content: the same recording gives t
 """
 
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from hashlib import sha256
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 import numpy as np
@@ -29,6 +27,7 @@ from gateway.formats.fitting import (
     held_start,
     on_own_steps,
 )
+from gateway.formats.identity import identifier
 from gateway.formats.measures import hl7_time, ucum
 from gateway.formats.resolution import counts_of
 from gateway.formats.scale import number
@@ -113,7 +112,7 @@ def write(fitted: Fitted, name: str) -> dict[str, bytes]:
         "AnnotatedECG",
         {"xmlns": "urn:hl7-org:v3", "xmlns:xsi": _XSI, "type": "Observation", "classCode": "OBS"},
     )
-    _child(root, "id", root=str(_identifier(recording)))
+    _child(root, "id", root=str(identifier(recording)))
     _child(root, "code", code="93000", codeSystem="2.16.840.1.113883.6.12", codeSystemName="CPT-4")
     _period(root, recording)
     _subject(root, recording)
@@ -146,15 +145,6 @@ def _value(parent: Element, kind: str, text: str | None = None, **attributes: st
     element = _child(parent, "value", text, **attributes)
     element.set("xsi:type", kind)
     return element
-
-
-def _identifier(recording: EkgRecording) -> uuid.UUID:
-    """A UUID of the samples, leads and time, by the rules of version 8 (RFC 9562)."""
-    digest = sha256(repr((recording.leads, recording.sample_rate_hz, recording.started_at)).encode())
-    digest.update(np.ascontiguousarray(recording.samples_mv).tobytes())
-    octets = bytearray(digest.digest()[:16])
-    octets[6], octets[8] = octets[6] & 0x0F | 0x80, octets[8] & 0x3F | 0x80
-    return uuid.UUID(bytes=bytes(octets))
 
 
 def _stamp(recording: EkgRecording) -> str | None:

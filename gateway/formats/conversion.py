@@ -77,6 +77,7 @@ class Target:
 
 TARGETS = (
     Target("HL7 aECG", (".xml",), "aecg_writer"),
+    Target("DICOM", (".dcm",), "dicom_writer"),
     Target("EDF+", (".edf",), "edf_writer"),
     Target("BDF+", (".bdf",), "bdf_writer"),
     Target("WFDB", (".hea", ".dat"), "wfdb_writer"),

@@ -31,8 +31,8 @@ _BROKEN = (  # pydicom says so in many ways, most of them when a value is used
     NotImplementedError, OSError, RecursionError, TypeError, ValueError, struct.error,
 )  # fmt: skip
 _DEFLATED = b"1.2.840.10008.1.2.1.99"
-_AGE_UNITS = {"Y": "a", "M": "mo", "W": "wk", "D": "d"}
-_MEASURES = {
+AGE_UNITS = {"Y": "a", "M": "mo", "W": "wk", "D": "d"}
+MEASURES = {
     "2:16016": ("heart-rate", "/min"), "8867-4": ("heart-rate", "/min"), "5.10.2.5-1": ("heart-rate", "/min"),
     "5.10.2.1-3": ("rr-interval", "ms"), "2:16168": ("rr-interval", "ms"),
     "5.13.5-7": ("pr-interval", "ms"), "2:15872": ("pr-interval", "ms"), "8625-6": ("pr-interval", "ms"),
@@ -43,7 +43,7 @@ _MEASURES = {
     "5.10.3-13": ("qrs-axis", "deg"), "2:16132": ("qrs-axis", "deg"),
     "5.10.3-15": ("t-axis", "deg"), "2:16136": ("t-axis", "deg"),
 }  # fmt: skip
-_FILTERS = (
+FILTERS = (
     ("high_pass_hz", "FilterLowFrequency"),
     ("low_pass_hz", "FilterHighFrequency"),
     ("mains_hz", "NotchFilterFrequency"),
@@ -222,7 +222,7 @@ def _started(dataset: Dataset) -> datetime | None:
 
 
 def _filters(channel: Dataset) -> dict[str, str]:
-    return present({name: text(channel, key) for name, key in _FILTERS if required_number(channel, key, "0")})
+    return present({name: text(channel, key) for name, key in FILTERS if required_number(channel, key, "0")})
 
 
 def _patient(dataset: Dataset) -> dict[str, str]:
@@ -236,7 +236,7 @@ def _patient(dataset: Dataset) -> dict[str, str]:
             "given_name": given.partition("^")[0],
             "birth_date": born.date().isoformat() if born else None,
             "sex": sex(text(dataset, "PatientSex")),
-            "age": f"{years} {_AGE_UNITS[age[-1]]}" if years and age[-1] in _AGE_UNITS else None,
+            "age": f"{years} {AGE_UNITS[age[-1]]}" if years and age[-1] in AGE_UNITS else None,
         }
     )
 
@@ -244,7 +244,7 @@ def _patient(dataset: Dataset) -> dict[str, str]:
 def _measured(annotations: list[Dataset], warnings: list[str]) -> Iterator[tuple[str, DeviceMeasurement]]:
     """Numeric annotations with a code that is known; the code tells the unit better than some writers do."""
     for one in annotations:
-        known = _MEASURES.get(first_code(one, "ConceptNameCodeSequence").value)
+        known = MEASURES.get(first_code(one, "ConceptNameCodeSequence").value)
         if known is None:
             continue
         name, unit = known

@@ -86,8 +86,14 @@ def codes(dataset: Dataset, keyword: str) -> tuple[Code, ...]:
     """The coded entries of a sequence, none where it is absent."""
     raw = _raw(dataset, keyword)
     if isinstance(raw, RawDataElement) and raw.value is not None and len(raw.value) <= _SHORT_SEQUENCE:
-        return _read_codes(raw.value, raw.is_implicit_VR, raw.is_little_endian)
+        return _read_codes(raw.value, raw.is_implicit_VR, raw.is_little_endian, _characters(dataset))
     return tuple(map(_code, dataset.get(keyword, None) or ()))
+
+
+def _characters(dataset: Dataset) -> tuple[str, ...]:
+    """Python's names of the character sets that the file says."""
+    named = dataset.original_character_set or default_encoding
+    return (named,) if isinstance(named, str) else tuple(named)
 
 
 def first_code(dataset: Dataset, keyword: str) -> Code:
@@ -96,8 +102,8 @@ def first_code(dataset: Dataset, keyword: str) -> Code:
 
 
 @lru_cache(maxsize=256)  # the twelve channels of a group say the same unit, and all files the same leads
-def _read_codes(data: bytes, implicit: bool, little: bool) -> tuple[Code, ...]:
-    items = read_sequence(BytesIO(data), implicit, little, len(data), default_encoding)
+def _read_codes(data: bytes, implicit: bool, little: bool, characters: tuple[str, ...]) -> tuple[Code, ...]:
+    items = read_sequence(BytesIO(data), implicit, little, len(data), list(characters))
     return tuple(map(_code, items))
 
 

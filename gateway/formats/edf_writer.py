@@ -119,14 +119,22 @@ def fit_kind(recording: EkgRecording, kind: Kind) -> Fitted:
 
 
 def _stated_step(samples_mv: NDArray[np.float64], kind: Kind) -> Decimal:
-    """The step as the header states it: the recorder's own, or one that is near it."""
+    """The step that the header states, the recorder's own or near it, in limits that hold every count."""
     widest = _MOST_COUNTS[kind]
     for most in (widest, widest - widest // _SPARE):
-        counts = counts_of(samples_mv, step_within(samples_mv, most))
-        step_mv = _range(step_within(samples_mv, most), int(np.abs(counts).max()), kind).step_mv
-        if np.abs(counts_of(samples_mv, step_mv)).max() <= widest:
-            break
-    return step_mv
+        step_mv = step_within(samples_mv, most)
+        peak = _peak(samples_mv, step_mv)
+        while peak <= widest:
+            limits = _range(step_mv, peak, kind)
+            peak = _peak(samples_mv, limits.step_mv)
+            if peak <= limits.digital:
+                return limits.step_mv
+    raise FormatError(kind, "digital maximum", "no limits state the scale of these samples")
+
+
+def _peak(samples_mv: NDArray[np.float64], step_mv: Decimal) -> int:
+    """The largest count, of either sign."""
+    return int(np.abs(counts_of(samples_mv, step_mv)).max())
 
 
 def write_kind(fitted: Fitted, name: str, kind: Kind) -> dict[str, bytes]:

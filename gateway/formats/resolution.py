@@ -14,6 +14,7 @@ _MOST_COUNTS = 1 << 31
 _MOST_DIVISOR = 16
 _OFF_GRID = 1e-5  # of a step; floating point leaves a thousandth of that
 _DIGITS = 13
+_ENOUGH = 16  # different values; fewer have a common distance by chance
 
 
 def lsb_mv(samples_mv: NDArray[np.float64]) -> Decimal | None:
@@ -44,7 +45,9 @@ def resolution_mv(samples_mv: NDArray[np.float64]) -> float:
     samples_mv : (samples,) array, mV
     """
     finite = samples_mv[np.isfinite(samples_mv)]
-    step = lsb_mv(finite) or lsb_mv(finite - finite.min(initial=0.0))
+    step = lsb_mv(finite)
+    if step is None and np.unique(finite).size >= _ENOUGH:
+        step = lsb_mv(finite - finite.min())
     return min(float(step or 0), float(COARSE_MV))
 
 

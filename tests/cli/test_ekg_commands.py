@@ -274,6 +274,20 @@ def test_a_patient_is_left_out_on_request(capsys: pytest.CaptureFixture[str], re
     assert b"8834021" not in (tmp_path / "out.xml").read_bytes()
 
 
+def test_a_time_that_the_file_does_not_state_can_be_given_and_no_other(
+    capsys: pytest.CaptureFixture[str], gapped: Path, resting: Path, tmp_path: Path
+):
+    given = ("--started-at", "2026-03-02T09:14:05-05:00")
+    code, _, err = run(capsys, "convert", gapped, tmp_path / "out.dcm")
+    assert (code, "states no start" in err) == (1, True)
+    code, _, _ = run(capsys, "convert", gapped, tmp_path / "out.dcm", *given)
+    assert (code, str(read_ekg(tmp_path / "out.dcm").started_at)) == (0, "2026-03-02 09:14:05-05:00")
+    code, _, err = run(capsys, "convert", resting, tmp_path / "other.dcm", *given)
+    assert (code, "states its own start" in err) == (2, True)
+    code, _, err = run(capsys, "convert", gapped, tmp_path / "other.dcm", "--started-at", "noon")
+    assert (code, "is no time" in err) == (2, True)
+
+
 def test_a_target_that_no_writer_knows_leaves_nothing(
     capsys: pytest.CaptureFixture[str], resting: Path, tmp_path: Path
 ):

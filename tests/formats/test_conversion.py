@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway.errors import FormatError
 from gateway.formats import losses, read_ekg, write_ekg
 from gateway.formats.conversion import TARGETS
-from gateway.formats.resolution import lsb_mv
+from gateway.formats.resolution import resolution_mv
 from gateway.model import Device, DeviceMeasurement, EkgGroup, EkgRecording
 
 from .recordings import twelve_leads
@@ -73,9 +73,11 @@ def test_a_machines_recording_is_the_same_to_its_least_significant_bit(
     name: str, suffix: str, recorded: Callable[[str], EkgRecording], tmp_path: Path
 ) -> None:
     source = recorded(name)
+    if source.started_at is None:
+        source = replace(source, started_at=datetime(2026, 3, 2, tzinfo=UTC))
     altered = [loss for loss in losses(source, suffix) if loss.alters_signal]
     back = through(source, suffix, tmp_path, allow_loss=True)
-    lsb = max(float(lsb_mv(row) or 0) for row in source.samples_mv)
+    lsb = max(map(resolution_mv, source.samples_mv))
     assert {loss.part for loss in altered} <= MAY_ALTER.get((name, suffix), set())
     assert np.allclose(source.samples_mv, back.samples_mv, rtol=0, atol=lsb / 2, equal_nan=True)
 
@@ -84,6 +86,7 @@ MAY_ALTER: dict[tuple[str, str], set[str]] = {}
 
 LOST = {
     ".xml": (),
+    ".dcm": (),
     ".edf": (
         "start time: held without its zone",
         "device vendor: not held",
@@ -141,8 +144,13 @@ def test_a_recording_without_samples_is_no_file(suffix: str, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("suffix", READABLE)
-def test_a_start_that_nobody_stated_stays_unknown(suffix: str, tmp_path: Path) -> None:
-    assert through(replace(twelve_leads(), started_at=None), suffix, tmp_path).started_at is None
+def test_a_start_that_nobody_stated_stays_unknown_or_is_asked_for(suffix: str, tmp_path: Path) -> None:
+    timeless = replace(twelve_leads(), started_at=None)
+    if suffix == ".dcm":
+        with pytest.raises(FormatError, match="states no start"):
+            losses(timeless, suffix)
+    else:
+        assert through(timeless, suffix, tmp_path).started_at is None
 
 
 def test_a_scale_that_is_no_decimal_number_keeps_its_counts(tmp_path: Path) -> None:
@@ -257,7 +265,7 @@ def test_any_recording_reads_back_or_is_refused_for_what_it_holds(
         return
     if suffix in READABLE and not any(loss.part == "samples" for loss in told):
         back = read_ekg(folder / f"ekg{suffix}")
-        lsb = max(float(lsb_mv(row) or 0) for row in recording.samples_mv)
+        lsb = max(map(resolution_mv, recording.samples_mv))
         assert np.allclose(
             back.samples_mv, recording.samples_mv, rtol=1e-9, atol=lsb / 2 + 1e-9, equal_nan=True
         )
