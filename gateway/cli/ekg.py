@@ -130,9 +130,11 @@ def convert(
     \b
     .xml          HL7 aECG
     .dcm          DICOM waveform
+    .scp          SCP-ECG
     .edf, .bdf    EDF+ and BDF+
     .hea          WFDB, with its .dat
     .csv          a column a lead, in mV
+    .parquet      the same, with the extra parquet
 
     What the format cannot hold is named first. Where the signal itself would become another (rounded, at
     another rate, a gap filled), nothing is written without --allow-loss. OUT takes its name after it was
@@ -176,10 +178,9 @@ def store(
 
     data, lost = as_dicom(file, started_at, allow_loss=allow_loss)
     _say_losses(lost)
-    remarked = (
-        "" if send(data, archive, calling=calling) else ", with a warning: it altered or dropped elements"
-    )
-    click.echo(f"{file}: stored by {archive}{remarked}")
+    whole = send(data, archive, calling=calling)
+    remark = "" if whole else "; it warns that it altered or dropped elements"
+    click.echo(f"{file}: stored by {archive}{remark}")
 
 
 def _say_losses(losses: "tuple[Loss, ...]") -> None:

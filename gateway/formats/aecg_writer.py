@@ -129,6 +129,7 @@ def write(fitted: Fitted, name: str) -> dict[str, bytes]:
         derived = _child(_child(series, "derivation"), "derivedSeries")
         code = "REPRESENTATIVE_BEAT" if group.label == "median" else group.label
         _child(derived, "code", code=code, **_ACT)
+        _period(derived, recording)
         _sequence_set(derived, group, steps_mv, None)
     indent(root)
     body: bytes = tostring(root, "utf-8")
@@ -156,17 +157,20 @@ def _stamp(recording: EkgRecording) -> str | None:
 
 
 def _period(parent: Element, recording: EkgRecording) -> None:
-    if (stamp := _stamp(recording)) is not None:
+    if (stamp := _stamp(recording)) is None:
+        _child(parent, "effectiveTime", nullFlavor="UNK")
+    else:
         _child(_child(parent, "effectiveTime"), "low", value=stamp)
 
 
 def _subject(root: Element, recording: EkgRecording) -> None:
     fields = recording.patient_fields
     event = _child(_child(root, "componentOf"), "timepointEvent")
-    subject = _child(_child(_child(event, "componentOf"), "subjectAssignment"), "subject")
-    trial = _child(subject, "trialSubject")
-    if "id" in fields:
-        _child(trial, "id", extension=fields["id"])
+    assignment = _child(_child(event, "componentOf"), "subjectAssignment")
+    trial = _child(_child(assignment, "subject"), "trialSubject")
+    study = _child(_child(assignment, "componentOf"), "clinicalTrial")
+    _child(study, "id", nullFlavor="NA")  # the schema wants a trial, and a patient's EKG belongs to none
+    _child(trial, "id", **({"extension": fields["id"]} if "id" in fields else {"nullFlavor": "NI"}))
     person = _child(trial, "subjectDemographicPerson")
     parts = [(part, fields[f"{part}_name"]) for part in ("family", "given") if f"{part}_name" in fields]
     if parts or "name" in fields:

@@ -78,10 +78,12 @@ class Target:
 TARGETS = (
     Target("HL7 aECG", (".xml",), "aecg_writer"),
     Target("DICOM", (".dcm",), "dicom_writer"),
+    Target("SCP-ECG", (".scp",), "scp_writer"),
     Target("EDF+", (".edf",), "edf_writer"),
     Target("BDF+", (".bdf",), "bdf_writer"),
     Target("WFDB", (".hea", ".dat"), "wfdb_writer"),
     Target("CSV", (".csv",), "csv_writer", read=False),
+    Target("Parquet", (".parquet",), "parquet_writer", read=False),
 )
 
 

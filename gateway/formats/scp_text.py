@@ -10,9 +10,9 @@ from gateway.model.ekg import DeviceMeasurement
 from gateway.model.reading import Device
 
 _ENDED = 255
-_AGE_UNITS = {1: "a", 2: "mo", 3: "wk", 4: "d", 5: "h"}
-_HEIGHT_UNITS = {1: "cm", 2: "[in_i]", 3: "mm"}
-_WEIGHT_UNITS = {1: "kg", 2: "g", 3: "[lb_av]", 4: "[oz_av]"}
+AGE_UNITS = {1: "a", 2: "mo", 3: "wk", 4: "d", 5: "h"}
+HEIGHT_UNITS = {1: "cm", 2: "[in_i]", 3: "mm"}
+WEIGHT_UNITS = {1: "kg", 2: "g", 3: "[lb_av]", 4: "[oz_av]"}
 _SEX = {1: "male", 2: "female"}
 _MAINS = ((1, "60"), (2, "50"))
 _UNKNOWN_ZONE = 0x7FFF
@@ -71,9 +71,9 @@ _PATIENT: dict[int, tuple[str, Callable[[View], str | None]]] = {
     3: ("second_family_name", _text),
     5: ("birth_date", _date),
     8: ("sex", lambda view: _SEX.get(view.u8(0))),
-    4: ("age", _quantity(_AGE_UNITS)),
-    6: ("height", _quantity(_HEIGHT_UNITS)),
-    7: ("weight", _quantity(_WEIGHT_UNITS)),
+    4: ("age", _quantity(AGE_UNITS)),
+    6: ("height", _quantity(HEIGHT_UNITS)),
+    7: ("weight", _quantity(WEIGHT_UNITS)),
 }
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from defusedxml.ElementTree import fromstring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -91,6 +92,34 @@ def test_a_recording_reads_back_as_it_was_written(tmp_path: Path) -> None:
     fields = ("leads", "sample_rate_hz", "started_at", "device", "filters", "patient_fields", "statements")
     for name in (*fields, "device_measurements", "warnings"):
         assert getattr(back, name) == getattr(recording, name), name
+
+
+SCHEMA_ORDER = {  # of PORT_MT020001, 2003-12: children in their order, those that must be there
+    "AnnotatedECG": (("id", "code", "effectiveTime", "componentOf", "controlVariable", "component"), 4),
+    "subjectAssignment": (("subject", "componentOf"), 2),
+    "trialSubject": (("id", "subjectDemographicPerson"), 1),
+    "clinicalTrial": (("id",), 1),
+    "series": (
+        ("code", "effectiveTime", "author", "controlVariable", "component", "subjectOf", "derivation"),
+        2,
+    ),
+    "derivedSeries": (("code", "effectiveTime", "component"), 3),
+}
+
+
+@pytest.mark.parametrize(
+    "recording",
+    [twelve_leads(), replace(twelve_leads(), started_at=None, patient_fields={})],
+    ids=["whole", "nobody, at no time"],
+)
+def test_elements_stand_in_the_order_of_the_schema(recording: EkgRecording) -> None:
+    root = fromstring(aecg_bytes(recording))
+    for element in root.iter():
+        order, needed = SCHEMA_ORDER.get(element.tag.rpartition("}")[2], ((), 0))
+        if order:
+            children = [child.tag.rpartition("}")[2] for child in element]
+            assert children == sorted(children, key=order.index)
+            assert set(order[:needed]) <= set(children)
 
 
 def test_writing_the_same_recording_twice_gives_the_same_bytes() -> None:
