@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Protocol, cast
 
 import numpy as np
@@ -158,14 +158,7 @@ def write_ekg(recording: EkgRecording, path: Path | str, *, allow_loss: bool = F
     path = Path(path)
     target = target_of(path.suffix)
     fitted = _fitted(recording, target)
-    lost = differences(recording, fitted.recording)
-    altered = [str(loss) for loss in lost if loss.alters_signal]
-    if altered and not allow_loss:
-        raise FormatError(
-            target.name,
-            "signal",
-            f"will be another: {'; '.join(altered)}; choose another format or allow it (--allow-loss)",
-        )
+    lost = _accepted(recording, fitted, target, allow_loss)
     files = target.writer.write(fitted, path.name)
     with tempfile.TemporaryDirectory(prefix=f".{path.stem}.", dir=path.parent) as folder:
         for name, data in files.items():
@@ -174,6 +167,45 @@ def write_ekg(recording: EkgRecording, path: Path | str, *, allow_loss: bool = F
         _prove(fitted.recording, target.read_back(Path(folder) / first), target)
         for name in reversed(list(files)):
             (Path(folder) / name).replace(path.with_name(name))
+    return lost
+
+
+def encode(recording: EkgRecording, name: str) -> Mapping[str, bytes]:
+    """The files that `write_ekg` would write, by their names, as bytes for somebody else to send.
+
+    Parameters
+    ----------
+    recording : EkgRecording
+    name : str
+        A file's name, with the suffix of the format.
+
+    Raises
+    ------
+    FormatError
+        As for `write_ekg`; an altered signal always.
+    """
+    target = target_of(PurePath(name).suffix)
+    fitted = _fitted(recording, target)
+    _accepted(recording, fitted, target, allow_loss=False)
+    return target.writer.write(fitted, name)
+
+
+def _accepted(recording: EkgRecording, fitted: Fitted, target: Target, allow_loss: bool) -> tuple[Loss, ...]:
+    """What is lost.
+
+    Raises
+    ------
+    FormatError
+        The signal would become another, and nobody allowed it.
+    """
+    lost = differences(recording, fitted.recording)
+    altered = [str(loss) for loss in lost if loss.alters_signal]
+    if altered and not allow_loss:
+        raise FormatError(
+            target.name,
+            "signal",
+            f"will be another: {'; '.join(altered)}; choose another format or allow it (--allow-loss)",
+        )
     return lost
 
 

@@ -56,11 +56,11 @@ def _leads(recording: EkgRecording) -> tuple[LeadCounts, ...]:
 def _counts(name: str, samples_mv: "NDArray[np.float64]") -> LeadCounts:
     import numpy as np  # noqa: PLC0415 - readings of scales and cuffs should not wait for NumPy
 
-    from gateway.formats.scale import step_mv  # noqa: PLC0415 - as above
+    from gateway.formats.resolution import PV_MV, counts_of, lsb_mv  # noqa: PLC0415 - as above
 
     is_there = np.isfinite(samples_mv)
-    resolution = step_mv(samples_mv[is_there]) if is_there.any() else Decimal("0.001")
-    counts = np.rint(np.where(is_there, samples_mv, 0) / float(resolution)).astype(np.int64)
+    resolution = lsb_mv(samples_mv) or PV_MV
+    counts = counts_of(samples_mv, resolution)
     texts: list[int | str] = [
         int(count) if there else "" for count, there in zip(counts.tolist(), is_there.tolist(), strict=True)
     ]
@@ -68,9 +68,9 @@ def _counts(name: str, samples_mv: "NDArray[np.float64]") -> LeadCounts:
 
 
 def _aecg(recording: EkgRecording, _patient: Patient) -> bytes:
-    from gateway.formats import aecg_writer  # noqa: PLC0415 - as above
+    from gateway.formats.conversion import encode  # noqa: PLC0415 - as above
 
-    return aecg_writer.write(recording)
+    return encode(recording, "ekg.xml")["ekg.xml"]
 
 
 def _pdf(recording: EkgRecording, patient: Patient) -> bytes:
