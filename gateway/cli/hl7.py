@@ -4,7 +4,10 @@ import asyncio
 import signal
 from collections import Counter
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.hl7 import Message
     from gateway.service.configuration import Address
     from gateway.service.tls_settings import ClientTls, ServerTls
+    from gateway.testing.adt_feed import AdtFeed, FeedEvent
     from gateway.testing.fake_ehr import Delivery, FakeEhr
 
 _file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
@@ -33,11 +37,13 @@ def _faults(_context: click.Context, _option: click.Parameter, given: tuple[str,
         raise click.BadParameter(str(error)) from error
 
 
-def _address(_context: click.Context, _option: click.Parameter, text: str) -> "Address":
+def _address(_context: click.Context, _option: click.Parameter, text: str | None) -> "Address | None":
     from pydantic import TypeAdapter, ValidationError  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
 
     from gateway.service.configuration import HostPort  # noqa: PLC0415 - as above
 
+    if text is None:
+        return None
     try:
         address: Address = TypeAdapter(HostPort).validate_python(text)
     except ValidationError as error:
@@ -81,6 +87,18 @@ def hl7() -> None:
     help="Misbehave; may be repeated.",
 )
 @click.option("--seed", default=0, show_default=True, help="The same seed gives the same faults.")
+@click.option(
+    "--check/--no-check", default=True, help="Refuse what does not validate (AE), or take anything."
+)
+@click.option("--profile", metavar="NAME", callback=_profile, help="Hold results to a profile too.")
+@click.option(
+    "--adt",
+    type=click.Path(exists=True, path_type=Path),
+    help="Send the messages of this file, or of this folder's *.hl7, one after the other.",
+)
+@click.option("--to", metavar="HOST:PORT", callback=_address, help="Where --adt goes.")
+@click.option("--every", "every_s", default=1.0, show_default=True, help="Seconds between its messages.")
+@click.option("--adt-tls", is_flag=True, help="--adt speaks TLS too, with the same certificate and CA.")
 @server_tls
 def listen(
     host: str,
@@ -88,12 +106,20 @@ def listen(
     directory: Path | None,
     faults: tuple[Fault, ...],
     seed: int,
+    check: bool,
+    profile: str | None,
+    adt: Path | None,
+    to: "Address | None",
+    every_s: float,
+    adt_tls: bool,
     security: "ServerTls | None",
 ) -> None:
     """Be an EHR: receive, validate, acknowledge and keep messages, until Ctrl-C.
 
-    With --tls-certificate it speaks TLS; with --tls-ca too it asks its clients for theirs.
+    With --adt it plays the registration desk as well, and tells each acknowledgement; what nobody answers
+    is sent again. With --tls-certificate it speaks TLS; with --tls-ca too it asks its clients for theirs.
     """
+    from gateway.testing.ehr_check import validated  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
     from gateway.testing.fake_ehr import FakeEhr  # noqa: PLC0415 - keeps `gateway hl7 --help` quick
 
     ehr = FakeEhr(
@@ -105,8 +131,9 @@ def listen(
         on_delivery=_print_delivery,
         security=security,
         on_refused=lambda reason: click.echo(printable(f"client refused: {reason}")),
+        check=partial(validated, profile=profile) if check else lambda _: None,
     )
-    asyncio.run(_until_stopped(ehr))
+    asyncio.run(_until_stopped(ehr, _feed(adt, to, every_s, security if adt_tls else None)))
     _print_summary(ehr.deliveries)
 
 
@@ -196,13 +223,39 @@ def _not_accepted(message: "Message", answer: "Message") -> str:
     return "" if verdict.outcome == "accepted" else printable(verdict.reason or verdict.code)
 
 
-async def _until_stopped(ehr: "FakeEhr") -> None:
+async def _until_stopped(ehr: "FakeEhr", feed: "AdtFeed | None") -> None:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with ehr:
         click.echo(f"listening on {ehr.host}:{ehr.port}; Ctrl-C ends")
+        feeding = asyncio.create_task(feed.run()) if feed else None
         await stop.wait()
+        if feeding is not None:
+            feeding.cancel()
+            with suppress(asyncio.CancelledError):
+                await feeding
+
+
+def _feed(
+    adt: Path | None, to: "Address | None", every_s: float, security: "ServerTls | None"
+) -> "AdtFeed | None":
+    from gateway.service.tls_settings import ClientTls as OwnTls  # noqa: PLC0415 - as above
+    from gateway.service.tls_settings import TlsTable  # noqa: PLC0415 - as above
+    from gateway.testing.adt_feed import AdtFeed, read_feed  # noqa: PLC0415 - as above
+
+    if adt is None:
+        return None
+    if to is None:
+        raise click.UsageError("--adt needs --to, the HOST:PORT where its messages go")
+    own = OwnTls(**security.model_dump(include=set(TlsTable.model_fields))) if security else None
+    return AdtFeed(messages=read_feed(adt), to=to, every_s=every_s, security=own, on_event=_print_feed_event)
+
+
+def _print_feed_event(event: "FeedEvent") -> None:
+    message = event.message
+    cells = (f"{message.type}^{message.trigger}", f"{message.control_id:<20}", event.outcome, event.said)
+    click.echo("  ".join((f"{datetime.now():%H:%M:%S}", "sent", *map(printable, cells))))  # noqa: DTZ005 - local time, for a person
 
 
 def _print_delivery(delivery: "Delivery") -> None:

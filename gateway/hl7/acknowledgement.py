@@ -99,6 +99,7 @@ class Refusal:
     text : str
         For people; names no patient.
     segment : str
+        With its occurrence where there are several: ``OBX[2]``.
     field : int, optional
     """
 
@@ -109,7 +110,7 @@ class Refusal:
 
     @classmethod
     def from_error(cls, error: Hl7Error, code: int = 102) -> "Refusal":
-        return cls(code, error.message, (error.segment or "").partition("[")[0], error.field)
+        return cls(code, error.message, error.segment or "", error.field)
 
 
 def read_acknowledgement(message: Message) -> Acknowledgement:
@@ -269,7 +270,8 @@ def _err(refusal: Refusal) -> SegmentValues:
 
 
 def _location(refusal: Refusal) -> tuple[str, str, str]:
-    return (refusal.segment, "1", str(refusal.field or ""))
+    name, _, occurrence = refusal.segment.rstrip("]").partition("[")
+    return (name, occurrence or "1", str(refusal.field or ""))
 
 
 def _is_before_v25(version: str) -> bool:

@@ -268,3 +268,36 @@ def test_a_certificate_that_cannot_be_used_ends_listening_before_it_begins(pulse
     done = gateway("listen", "--port", "0", "--tls-certificate", pulse)
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
     assert "no certificate in PEM form" in done.stderr
+
+
+def test_the_registration_desk_sends_its_messages_and_tells_each_acknowledgement(tmp_path: Path):
+    arrival = (
+        b"MSH|^~\\&|REG|NORTH|GATEWAY|NORTH|20260302084112-0500||ADT^A04^ADT_A01|REG1|P|2.5.1\r"
+        b"EVN|A04|20260302084112-0500\rPID|1||8834021^^^NORTH^MR||TESTPATIENT^ALMA\rPV1|1|O|FAMMED^EXAM3\r"
+    )
+    (tmp_path / "1.hl7").write_bytes(arrival)
+    (tmp_path / "2.hl7").write_bytes(arrival.replace(b"REG1", b"REG2").replace(b"8834021", b""))
+    with listening() as door:
+        with listening("--adt", tmp_path, "--to", f"127.0.0.1:{door.port}", "--every", "0.01") as desk:
+            assert desk.process.stdout is not None
+            lines = [desk.process.stdout.readline() for _ in range(2)]
+            desk.interrupted()
+        door.interrupted()
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  sent  ADT\^A04  REG1 +accepted  AA\n", lines[0])
+    assert re.fullmatch(r"\d\d:\d\d:\d\d  sent  ADT\^A04  REG2 +refused  AE .*PID-3.*\n", lines[1])
+    assert "TESTPATIENT" not in "".join(lines)
+
+
+def test_a_feed_needs_to_know_where_it_goes(pulse: Path):
+    done = gateway("listen", "--port", "0", "--adt", pulse)
+    assert (done.returncode, "--adt needs --to" in done.stderr) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [((), "AE"), (("--no-check",), "AA"), (("--profile", "loinc-2.5.1"), "AE")]
+)
+def test_how_strict_the_ehr_is_can_be_chosen(options: tuple[str, ...], code: str):
+    unit = PULSE.replace(b"/min^per minute^UCUM", b"" if options else b"/min^per minute^UCUM")
+    message = unit if "--profile" in options else unit.replace(b"|66|", b"|fast|")
+    with listening(*options) as ehr:
+        assert f"MSA|{code}|P1".encode() in ehr.send(message)

@@ -30,7 +30,8 @@ def weight(control_id: str, kilograms: str = "72.35") -> bytes:
     return (
         f"MSH|^~\\&|GATEWAY|EXAM|EHR|NORTH|20260302091411-0500||ORU^R01^ORU_R01|{control_id}|P|2.5.1\r"
         "PID|1||8834021^^^NORTH^MR||TESTPATIENT^ALMA\r"
-        "OBR|1||R1^GATEWAY|29463-7^Body weight^LN|||20260302091405-0500\r"
+        "OBR|1||R1^GATEWAY|29463-7^Body weight^LN|||20260302091405-0500"
+        "|||||||||||||||20260302091411-0500|||F\r"
         f"OBX|1|NM|29463-7^Body weight^LN||{kilograms}|kg^kilogram^UCUM|||||F\r"
     ).encode()
 
@@ -181,6 +182,29 @@ def test_a_result_without_its_order_is_refused_by_structure():
     (answer,) = conversation(ehr, re.sub(rb"OBR[^\r]*\r", b"", weight("W1")))
     assert (answer.get("MSA-1"), answer.get("ERR-3.1")) == ("AE", "100")
     assert not [word for word in ("TESTPATIENT", "8834021", "72.35") if word in ehr.deliveries[0].reason]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        ((b"|72.35|", b"|seventy|"), ["OBX", "1", "5", "102"]),
+        ((b"|||||F\r", b"|||||Q\r"), ["OBX", "1", "11", "103"]),
+        ((b"PID|1||8834021^^^NORTH^MR|", b"PID|1|||"), ["PID", "1", "3", "101"]),
+        (
+            (b"|||||F\r", b"|||||F\rOBX|2|NM|8302-2^Height^LN||tall|cm|||||F\r"),
+            ["OBX", "2", "5", "102"],
+        ),
+    ],
+    ids=["type", "table", "required", "second result"],
+)
+def test_a_wrong_type_or_table_is_refused_by_segment_and_field(change: tuple[bytes, bytes], error: list[str]):
+    ehr = FakeEhr()
+    message = weight("W1").replace(*change)
+    assert message != weight("W1")
+    (answer,) = conversation(ehr, message)
+    assert answer.get("MSA-1") == "AE"
+    assert [answer.get(path) for path in ("ERR-2.1", "ERR-2.2", "ERR-2.3", "ERR-3.1")] == error
+    assert not [word for word in ("seventy", "tall", "TESTPATIENT") if word in answer.get("ERR-8")]
 
 
 def test_bytes_that_are_no_message_are_refused():
