@@ -50,6 +50,8 @@ EXAMINATIONS: Mapping[ReadingKind, str] = MappingProxyType(
 )
 """Field 8402 by kind of reading."""
 OTHER_EXAMINATION = "ALLG00"
+NAME_LENGTH, EXAMINATION_LENGTH = 8, 6
+"""The longest content of 8315 and 8316, and of 8402, in characters."""
 _SEXES = {"M": "1", "F": "2"}
 
 
@@ -65,7 +67,7 @@ class GdtProfile:
         Fields 8316 and 8315, at most eight characters.
     character_set : {"cp437", "cp1252", "ascii"}
     decimal_mark : {".", ","}
-    examinations : mapping of str to str
+    examinations : mapping of ReadingKind to str
         Field 8402 by kind of reading, before the table's own.
     tests : mapping of str to str
         Field 8410 by the name of an observation.
@@ -76,7 +78,7 @@ class GdtProfile:
     receiver: str = "PRAX_EDV"
     character_set: Literal["cp437", "cp1252", "ascii"] = "cp437"
     decimal_mark: Literal[".", ","] = "."
-    examinations: Mapping[str, str] = field(default_factory=dict)
+    examinations: Mapping[ReadingKind, str] = field(default_factory=dict)
     tests: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -400,6 +400,7 @@ _ELEMENTS: Mapping[str, str] = {
     "Observation.meta.profile": "of the vital sign, below; only where the unit is one that it allows",
     "Observation.identifier": "the reading, the encounter that it was filed with, the place in the "
     "reading: the same in every correction with this patient",
+    "Observation.basedOn": "placer number of the order that it carries out, where there is one",
     "Observation.status": "below",
     "Observation.category": "`vital-signs`, or by kind: `laboratory`, `procedure` (EKG), `survey` (pain), "
     "`exam`",
@@ -425,6 +426,7 @@ _ELEMENTS: Mapping[str, str] = {
     "Observation.component": "systolic, diastolic and mean pressure, each with code and value as above",
     "DiagnosticReport.identifier": "as of an Observation, without its place. EKG, urinalysis, hearing and "
     "vision have a report",
+    "DiagnosticReport.basedOn": "as of an Observation",
     "DiagnosticReport.status": "below",
     "DiagnosticReport.category": "section of HL7 table 0074",
     "DiagnosticReport.code": "LOINC panel, as OBR-4 of [the LOINC profiles](hl7-profiles.md)",
@@ -518,6 +520,7 @@ def _transaction(reading: Reading) -> bytes:
         control_id="G7ABCDEF-0000000001",
         record="G7ABCDEF-R1-E1",
         sent_at=_TAKEN + timedelta(seconds=6),
+        placer_number="ORD7762^OE",
         profile=FhirProfile(identifier_systems=systems, own_system="https://north.example.org/gateway"),
     )
 

@@ -20,7 +20,7 @@ from gateway.fhir.observations import concept, notes, observations, ordered, sta
 from gateway.fhir.profile import FhirProfile, search
 from gateway.hl7.oru import Amendment
 from gateway.hl7.pcd01 import SPECIALISATIONS
-from gateway.model import Device, Encounter, Patient, Reading
+from gateway.model import Device, Encounter, Identifier, Patient, Reading
 
 ACTIVITIES: Mapping[Amendment, str] = MappingProxyType(
     {"": "CREATE", "C": "UPDATE", "W": "NULLIFY", "D": "NULLIFY"}
@@ -40,6 +40,7 @@ def build_transaction(
     sent_at: datetime,
     profile: FhirProfile,
     amendment: Amendment = "",
+    placer_number: str = "",
 ) -> bytes:
     """The Bundle that files `reading` with `patient`, corrects it there, or takes it back.
 
@@ -58,6 +59,8 @@ def build_transaction(
     profile : FhirProfile
     amendment : {"", "C", "W", "D"}
         ``C`` corrects; ``W`` and ``D`` both mean ``entered-in-error``, for FHIR knows one way to take back.
+    placer_number : str
+        The order that it carries out, as ORC-2 had it.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def build_transaction(
     """
     if reading.taken_at is None or reading.taken_at.tzinfo is None:
         raise UnsendableError("effectiveDateTime: nobody said when it was measured, with its zone")
-    entries = _Entries(reading, control_id, record, sent_at, profile, amendment)
+    entries = _Entries(reading, control_id, record, sent_at, profile, amendment, placer_number)
     bundle: JsonObject = {
         "resourceType": "Bundle",
         "identifier": {"system": profile.own_system, "value": control_id},
@@ -91,6 +94,7 @@ class _Entries:
     sent_at: datetime
     profile: FhirProfile
     amendment: Amendment
+    placer_number: str
 
     def made(self, patient: Patient, encounter: Encounter | None) -> Iterator[JsonObject]:
         device = device_resource(self.reading, self.profile)
@@ -117,12 +121,18 @@ class _Entries:
         visit = encounter.visit if encounter else None
         visited = self.profile.identifier(visit) if visit else None
         return {
+            **({"basedOn": [self._order()]} if self.placer_number else {}),
             "status": status(self.reading, self.amendment),
             "subject": self.profile.subject(patient),
             **({"encounter": {"type": "Encounter", "identifier": visited}} if visited else {}),
             "effectiveDateTime": self.reading.taken_at.isoformat(),
             "issued": _instant(self.sent_at),
         }
+
+    def _order(self) -> JsonObject:
+        number, _, authority = self.placer_number.partition("^")
+        placed = Identifier(number, authority.partition("^")[0])
+        return {"type": "ServiceRequest", "identifier": self.profile.identifier(placed) or {"value": number}}
 
     def _measured_by(self, device: JsonObject | None) -> dict[str, JsonValue]:
         return {"device": {"reference": _full_url(_first_identifier(device))}} if device else {}

@@ -9,7 +9,7 @@ from typing import Self
 
 import structlog
 
-from gateway.errors import Hl7Error
+from gateway.errors import Hl7Error, UnsendableError
 from gateway.hl7.ekg_results import EkgParts
 from gateway.model import EkgRecording, Patient, Reading
 from gateway.service.association import Association, associate
@@ -168,7 +168,7 @@ class Acceptance:
             parts = recorded.parts if recorded and is_theirs else None
             queued = self.outgoing.queue(db, source, reading_id, reading, found.encounter, ekg=parts)
             return Accepted(reading_id, None, queued)
-        except Hl7Error as error:
+        except (Hl7Error, UnsendableError) as error:
             held = f"no message can be built of it: {error}"
             readings.hold(db, reading_id, held)
             return Accepted(reading_id, held)

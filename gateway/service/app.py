@@ -13,14 +13,17 @@ from gateway.hl7.profiles import Profile
 from gateway.model import Device, Reading
 from gateway.service.acceptance import Acceptance, Accepted
 from gateway.service.certificate_watch import CertificateWatch
-from gateway.service.configuration import Configuration
+from gateway.service.configuration import Configuration, DestinationTable
+from gateway.service.destinations import FhirTable
 from gateway.service.device_task import DeviceTask
+from gateway.service.folder_sender import FolderSender
 from gateway.service.inbound import InboundServer
 from gateway.service.intake import Intake
 from gateway.service.journal import Journal
 from gateway.service.lane import Lane
 from gateway.service.mllp_sender import MllpSender
-from gateway.service.outgoing import Outgoing, ordering_of
+from gateway.service.outgoing import AnyProfile, Outgoing, ordering_of
+from gateway.service.sender import Sender
 from gateway.service.supervision import supervised
 from gateway.store import Database
 from gateway.transports import open_transport
@@ -110,20 +113,31 @@ class _Assembly:
         running |= {f"device {name}": device.run for name, device in devices.items()}
         return running | ({"certificates": self.watch.run} if self.watch.tables else {})
 
-    def _lane(self, name: str, profile: Profile) -> Lane:
+    def _lane(self, name: str, profile: AnyProfile) -> Lane:
         destination = self.configuration.destinations[name]
         return Lane(
             name=name,
             destination=destination,
-            sender=MllpSender(
+            sender=self._sender(name, profile),
+            database=self.database,
+            now=_now,
+            window=destination.window if isinstance(destination, DestinationTable) else 1,
+        )
+
+    def _sender(self, name: str, profile: AnyProfile) -> Sender:
+        destination = self.configuration.destinations[name]
+        if isinstance(destination, DestinationTable):
+            assert isinstance(profile, Profile)
+            return MllpSender(
                 destination=destination,
                 application_ack=profile.waits_for_application,
                 peer_seen=partial(self.watch.seen, f"destinations.{name}.tls"),
-            ),
-            database=self.database,
-            now=_now,
-            window=destination.window,
-        )
+            )
+        if isinstance(destination, FhirTable):
+            from gateway.service.fhir_sender import FhirSender  # noqa: PLC0415 - HTTP is slow to load
+
+            return FhirSender(destination)
+        return FolderSender(destination)
 
     def _device(self, name: str, acceptance: Acceptance) -> DeviceTask:
         table = self.configuration.devices[name]

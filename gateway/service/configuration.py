@@ -7,7 +7,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from gateway.drivers import CLOCK, ClockUse, Driver, Link, SerialLine, load, on_line
@@ -17,7 +26,17 @@ from gateway.hl7 import pcd01
 from gateway.hl7.oru import PANELS
 from gateway.hl7.profiles import PROFILES
 from gateway.model.vocabulary import TERMS, UNITS, ReadingKind
-from gateway.service.destinations import DeliveryTable
+from gateway.service.destinations import (
+    FHIR_KIND,
+    GDT_KIND,
+    HL7_KIND,
+    OTHER_PROFILES,
+    DeliveryTable,
+    FhirTable,
+    GdtTable,
+    key_path,
+    kind_of,
+)
 from gateway.service.message_options import MessageOptions, Zone
 from gateway.service.tls_settings import ClientTls, InboundTls
 from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
@@ -113,6 +132,15 @@ class DestinationTable(DeliveryTable, MessageOptions):
         return self
 
 
+AnyDestination = DestinationTable | FhirTable | GdtTable
+_Destination = Annotated[
+    Annotated[DestinationTable, Tag(HL7_KIND)]
+    | Annotated[FhirTable, Tag(FHIR_KIND)]
+    | Annotated[GdtTable, Tag(GDT_KIND)],
+    Discriminator(kind_of),
+]
+
+
 class DeviceTable(_Table):
     """A device: its driver, where it is connected, and the room whose patient it measures."""
 
@@ -162,7 +190,7 @@ class Configuration(_Table):
     drivers: DriversTable = DriversTable()
     rooms: RoomsTable = RoomsTable()
     orders: OrdersTable = OrdersTable()
-    destinations: dict[str, DestinationTable] = Field(min_length=1)
+    destinations: dict[str, _Destination] = Field(min_length=1)
     devices: dict[str, DeviceTable] = Field(default_factory=dict)
 
     def hold_off_s(self, device: str) -> float:
@@ -179,7 +207,11 @@ class Configuration(_Table):
         found: dict[str, ClientTls | InboundTls | None] = {
             "inbound.tls": self.inbound.tls if self.inbound else None
         }
-        found |= {f"destinations.{name}.tls": table.tls for name, table in self.destinations.items()}
+        found |= {
+            f"destinations.{name}.tls": table.tls
+            for name, table in self.destinations.items()
+            if not isinstance(table, GdtTable)
+        }
         return {where: table for where, table in found.items() if table is not None}
 
     def links(self, device: str) -> tuple[Link, ...]:
@@ -190,7 +222,11 @@ class Configuration(_Table):
     def remarks(self) -> Iterator[Problem]:
         """What may be right, but is worth a second look."""
         for name, destination in self.destinations.items():
-            yield from destination.remarks(f"destinations.{name}", PROFILES[destination.profile])
+            if isinstance(destination, DestinationTable):
+                yield from destination.remarks(f"destinations.{name}", PROFILES[destination.profile])
+            elif isinstance(destination, GdtTable) and not destination.folder.is_dir():
+                missing = f"there is no folder {destination.folder}"
+                yield Problem(f"destinations.{name}.folder", missing, "create it, or mount the share")
         for name, device in self.devices.items():
             links = self.driver(name).links_for(device.driver_settings)
             if what := uncommon_line(links, device.line):
@@ -213,6 +249,7 @@ def load_configuration(path: Path) -> Configuration:
         found = _absolute(Configuration.model_validate(tables), folder)
     except ValidationError as error:
         problems.extend(map(_problem, error.errors()))
+    problems.extend(_profile_problems(tables.get("destinations")))
     problems.extend(_destination_problems(_valid_tables(tables, "destinations", DestinationTable)))
     problems.extend(
         _device_problems(_valid_tables(tables, "devices", DeviceTable), _driver_folder(tables, folder))
@@ -242,9 +279,13 @@ def _absolute(found: Configuration, folder: Path) -> Configuration:
         "store": store,
         "drivers": drivers,
         "inbound": found.inbound and _secured(found.inbound, folder),
-        "destinations": {name: _secured(table, folder) for name, table in found.destinations.items()},
+        "destinations": {name: _relative(table, folder) for name, table in found.destinations.items()},
     }
     return found.model_copy(update=tables)
+
+
+def _relative(table: AnyDestination, folder: Path) -> AnyDestination:
+    return _secured(table, folder) if isinstance(table, DestinationTable) else table.relative_to(folder)
 
 
 def _secured(table: S, folder: Path) -> S:
@@ -256,6 +297,8 @@ def _valid_tables(tables: dict[str, Any], section: str, model: type[M]) -> dict[
     given = tables.get(section)
     valid: dict[str, M] = {}
     for name, table in given.items() if isinstance(given, dict) else ():
+        if model is DestinationTable and kind_of(table) != HL7_KIND:
+            continue
         with suppress(ValidationError):
             valid[name] = model.model_validate(table)
     return valid
@@ -282,21 +325,34 @@ _EXAMPLES = {
     "not the name of a client": "write it as DNS:reg.example.org, CN=reg or a pin, sha256:...",
     "a key without its certificate": "give `certificate` too",
     "several messages under way, and acknowledgements that name none": "set window to 1",
+    "not an https address": "write it as https://ehr.example.org/fhir; http only for this machine itself",
+    "not a URI": "write it as https://ehr.example.org/mrn or urn:oid:2.16.840.1.113883.19",
+    "not one way to log in": "give one of token_env, token_file and token_url",
+    "no client with one proof": "give client_id, and one of secret_env, secret_file and key_file",
+    "pins are for MLLP": "let `ca` hold the server's own certificate",
+    "a client without its token_url": "give token_url, or remove client_id and its secret",
 }
 
 
 def _problem(detail: ErrorDetails) -> Problem:
     what = detail["msg"].removeprefix("Value error, ")
     fix = _FIXES.get(detail["type"]) or _EXAMPLES.get(what) or "correct the value"
-    return Problem(".".join(map(str, detail["loc"])), what[:1].lower() + what[1:], fix)
+    return Problem(key_path(detail["loc"]), what[:1].lower() + what[1:], fix)
+
+
+def _profile_problems(destinations: object) -> Iterator[Problem]:
+    """Before anything else of a table is judged, for the profile says what may stand in it."""
+    known = (*PROFILES, *OTHER_PROFILES)
+    for name, table in destinations.items() if isinstance(destinations, dict) else ():
+        profile = table.get("profile") if isinstance(table, dict) else None
+        if isinstance(profile, str) and profile not in known:
+            what = f"no profile {profile!r}"
+            yield Problem(f"destinations.{name}.profile", what, f"use one of: {', '.join(known)}")
 
 
 def _destination_problems(destinations: dict[str, DestinationTable]) -> Iterator[Problem]:
     for name, destination in destinations.items():
-        if destination.profile not in PROFILES:
-            what = f"no profile {destination.profile!r}"
-            yield Problem(f"destinations.{name}.profile", what, f"use one of: {', '.join(PROFILES)}")
-        else:
+        if destination.profile in PROFILES:
             yield from destination.problems(f"destinations.{name}", PROFILES[destination.profile])
         for table, given, sent in (
             ("codes", destination.codes, _standard_codes()),

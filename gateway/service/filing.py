@@ -62,7 +62,7 @@ class Filing:
         ------
         StoreError
             There is no such reading, it is a failed measurement, or it is that patient's already.
-        Hl7Error
+        Hl7Error, UnsendableError
             A message cannot be built.
         """
         stored = found(db, reading_id)
@@ -92,7 +92,7 @@ class Filing:
         ------
         StoreError
             There is no such reading, it is a failed measurement, or it is withdrawn already.
-        Hl7Error
+        Hl7Error, UnsendableError
             A message cannot be built.
         """
         stored = found(db, reading_id)

@@ -4,15 +4,18 @@ import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Self
+from typing import Self, TypeAlias
 from zoneinfo import ZoneInfo
 
+from gateway.fhir import FhirProfile, build_transaction
+from gateway.gdt import GdtProfile, build_examination
 from gateway.hl7.ekg_results import EkgParts
 from gateway.hl7.ordered_services import SERVICES
 from gateway.hl7.oru import Amendment, build_oru
 from gateway.hl7.profiles import PROFILES, Profile
 from gateway.model import EkgRecording, Patient, Reading
-from gateway.service.configuration import Configuration, DestinationTable, OrdersTable, Site
+from gateway.service.configuration import AnyDestination, Configuration, DestinationTable, OrdersTable, Site
+from gateway.service.destinations import FhirTable
 from gateway.service.device_time import moment_of
 from gateway.service.ekg_parts import parts_of
 from gateway.service.ordering import Ordering
@@ -20,8 +23,10 @@ from gateway.store import orders, outbox, recordings
 from gateway.store.encounters import StoredEncounter
 from gateway.store.orders import StoredOrder
 
+AnyProfile: TypeAlias = Profile | FhirProfile | GdtProfile
 
-def profiles_of(configuration: Configuration) -> Mapping[str, Profile]:
+
+def profiles_of(configuration: Configuration) -> Mapping[str, AnyProfile]:
     """How each destination wants its results, by its name in the configuration."""
     return {
         name: _profile(configuration.site, destination)
@@ -29,7 +34,28 @@ def profiles_of(configuration: Configuration) -> Mapping[str, Profile]:
     }
 
 
-def _profile(site: Site, destination: DestinationTable) -> Profile:
+def _profile(site: Site, destination: AnyDestination) -> AnyProfile:
+    if isinstance(destination, DestinationTable):
+        return _hl7_profile(site, destination)
+    if isinstance(destination, FhirTable):
+        return FhirProfile(
+            identifier_systems=destination.identifier_systems,
+            own_system=destination.own_system,
+            patient_reference=destination.patient_reference,
+            provenance=destination.provenance,
+        )
+    return GdtProfile(
+        patient_authority=destination.patient_authority,
+        sender=destination.sender,
+        receiver=destination.receiver,
+        character_set=destination.character_set,
+        decimal_mark=destination.decimal_mark,
+        examinations=destination.examinations,
+        tests=destination.tests,
+    )
+
+
+def _hl7_profile(site: Site, destination: DestinationTable) -> Profile:
     profile = PROFILES[destination.profile].between(
         destination.sending_facility or site.name, (destination.application, destination.facility)
     )
@@ -48,7 +74,7 @@ class Outgoing:
 
     Parameters
     ----------
-    profiles : mapping of str to Profile
+    profiles : mapping of str to Profile, FhirProfile or GdtProfile
         By destination.
     zone : ZoneInfo
         The site's, in which a message says when it was made.
@@ -56,7 +82,7 @@ class Outgoing:
     ordering : Ordering
     """
 
-    profiles: Mapping[str, Profile]
+    profiles: Mapping[str, AnyProfile]
     zone: ZoneInfo
     now: Callable[[], datetime]
     ordering: Ordering = field(default_factory=Ordering)
@@ -97,7 +123,7 @@ class Outgoing:
 
         Raises
         ------
-        Hl7Error
+        Hl7Error, UnsendableError
             A message cannot be built; none is in the queue.
         """
         made_at = self.now()
@@ -109,14 +135,13 @@ class Outgoing:
         order = self._order(db, reading_id, reading, stored, wanted)
         for destination, amendment in wanted.items():
             control_id = outbox.next_control_id(db)
-            bodies[destination, control_id] = build_oru(
+            bodies[destination, control_id] = _message(
+                self.profiles[destination],
                 reading,
-                stored.encounter.patient,
-                stored.encounter if stored.encounter.room else None,
+                stored,
                 control_id=control_id,
                 filler_number=filler_number,
                 sent_at=made_at.astimezone(self.zone),
-                profile=self.profiles[destination],
                 amendment=amendment,
                 placer_number=order.order.placer if order else "",
                 ekg=ekg,
@@ -136,7 +161,8 @@ class Outgoing:
 
     def ekg_parts(self, recording: EkgRecording, patient: Patient) -> EkgParts | None:
         """What any destination wants of a recording besides its measures; None where none wants anything."""
-        wanted = frozenset().union(*(profile.ekg for profile in self.profiles.values())) - {"measures"}
+        forms = (profile.ekg for profile in self.profiles.values() if isinstance(profile, Profile))
+        wanted = frozenset().union(*forms) - {"measures"}
         return parts_of(recording, wanted, patient) if wanted else None
 
     def _stored_parts(self, db: sqlite3.Connection, reading_id: int, patient: Patient) -> EkgParts | None:
@@ -158,6 +184,51 @@ class Outgoing:
             filed = self.ordering.order_for(db, reading, patient_id, moment_of(reading, self.now()))
             orders.file(db, reading_id, filed.id if filed else None)
         return filed
+
+
+def _message(
+    profile: AnyProfile,
+    reading: Reading,
+    stored: StoredEncounter,
+    *,
+    control_id: str,
+    filler_number: str,
+    sent_at: datetime,
+    amendment: Amendment,
+    placer_number: str,
+    ekg: EkgParts | None,
+) -> bytes:
+    """The reading as that destination wants it."""
+    patient = stored.encounter.patient
+    encounter = stored.encounter if stored.encounter.room else None
+    if isinstance(profile, Profile):
+        return build_oru(
+            reading,
+            patient,
+            encounter,
+            control_id=control_id,
+            filler_number=filler_number,
+            sent_at=sent_at,
+            profile=profile,
+            amendment=amendment,
+            placer_number=placer_number,
+            ekg=ekg,
+        )
+    if isinstance(profile, FhirProfile):
+        return build_transaction(
+            reading,
+            patient,
+            encounter,
+            control_id=control_id,
+            record=f"{filler_number}-E{stored.id}",
+            sent_at=sent_at,
+            profile=profile,
+            amendment=amendment,
+            placer_number=placer_number,
+        )
+    return build_examination(
+        reading, patient, control_id=control_id, sent_at=sent_at, profile=profile, amendment=amendment
+    )
 
 
 _FIRST: Amendment = ""

@@ -50,6 +50,7 @@ def transaction(
     profile: FhirProfile = PROFILE,
     encounter: Encounter | None = VISIT,
     control_id: str = "G7ABCDEF-0000000001",
+    placer_number: str = "",
 ) -> bytes:
     return build_transaction(
         reading,
@@ -60,6 +61,7 @@ def transaction(
         sent_at=SENT,
         profile=profile,
         amendment=amendment,
+        placer_number=placer_number,
     )
 
 

@@ -84,6 +84,22 @@ def test_who_when_and_by_what():
     assert _codes(device["type"]) == [("urn:iso:std:iso:11073:10101", "528391")]
 
 
+@pytest.mark.parametrize(
+    ("placer", "identifier"),
+    [
+        ("ORD7762^VISITS", {"system": "https://north.example.org/visits", "value": "ORD7762"}),
+        ("ORD7762^OE", {"value": "ORD7762"}),
+        ("ORD7762", {"value": "ORD7762"}),
+    ],
+)
+def test_a_result_names_the_order_that_it_carries_out(placer: str, identifier: dict[str, str]):
+    data = transaction(PRESSURE, placer_number=placer)
+    Bundle.model_validate_json(data)
+    assert {str(o["basedOn"]) for o in resources(data, "Observation")} == {
+        str([{"type": "ServiceRequest", "identifier": identifier}])
+    }
+
+
 def test_a_provenance_names_everything_that_is_filed_and_who_measured_it():
     data = transaction(PRESSURE)
     (provenance,) = resources(data, "Provenance")

@@ -7,8 +7,12 @@ import pytest
 
 from gateway.drivers import SerialLink
 from gateway.errors import ConfigError
+from gateway.fhir import FhirProfile
+from gateway.gdt import GdtProfile
 from gateway.hl7.extra_segments import ExtraSegment
-from gateway.service.configuration import Configuration, load_configuration
+from gateway.hl7.profiles import Profile
+from gateway.service.configuration import Configuration, DestinationTable, load_configuration
+from gateway.service.destinations import FhirTable, GdtTable
 from gateway.service.outgoing import profiles_of
 from gateway.transports import open_transport
 from gateway.transports.serial_port import SerialTransport
@@ -46,12 +50,111 @@ def _problems(folder: Path, text: str) -> list[str]:
 def test_a_good_configuration_is_taken_with_its_paths_made_absolute(tmp_path: Path):
     found = _load(tmp_path, GOOD)
     assert found.store.path == tmp_path / "var" / "gateway.db"
-    assert str(found.destinations["ehr"].address) == "127.0.0.1:2575"
+    ehr = found.destinations["ehr"]
+    assert isinstance(ehr, DestinationTable)
+    assert str(ehr.address) == "127.0.0.1:2575"
     assert found.driver("scale-3").id == "mt-sics"
 
 
 def test_the_shipped_configuration_is_good():
     assert load_configuration(Path(__file__).parents[2] / "config" / "gateway.toml").devices
+
+
+FHIR = """
+[destinations.fhir]
+address = "https://ehr.example.org/fhir/"
+profile = "fhir-r4"
+identifier_systems = { NORTH = "https://north.example.org/mrn" }
+[destinations.fhir.login]
+token_url = "https://login.example.org/token"
+client_id = "gateway"
+key_file = "key.pem"
+"""
+GDT = """
+[destinations.praxis]
+folder = "praxis"
+profile = "gdt-2.1"
+patient_authority = "PRAXIS"
+"""
+
+
+def test_a_fhir_server_and_a_practice_system_are_destinations_beside_an_ehr(tmp_path: Path):
+    found = _load(tmp_path, GOOD + FHIR + GDT)
+    fhir, praxis = found.destinations["fhir"], found.destinations["praxis"]
+    assert isinstance(fhir, FhirTable)
+    assert isinstance(praxis, GdtTable)
+    assert fhir.address == "https://ehr.example.org/fhir"
+    assert fhir.login is not None
+    assert fhir.login.key_file == tmp_path / "key.pem"
+    assert praxis.folder == tmp_path / "praxis"
+    profiles = profiles_of(found)
+    assert isinstance(profiles["fhir"], FhirProfile)
+    assert isinstance(profiles["praxis"], GdtProfile)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        ("https://ehr.", "http://ehr.", "destinations.fhir.address: not an https address; write it as https"),
+        ("ehr.example.org/fhir/", "a:b@ehr.example.org/", "destinations.fhir.address: not an https address"),
+        ("ehr.example.org/fhir/", "ehr.example.org:x/", "destinations.fhir.address: not an https address"),
+        ("ehr.example.org/fhir/", "", "destinations.fhir.address: not an https address"),
+        ('"https://north.example.org/mrn"', '"MRN"', "destinations.fhir.identifier_systems.NORTH: not a URI"),
+        ('key_file = "key.pem"', "", "destinations.fhir.login: no client with one proof; give client_id"),
+        ('client_id = "gateway"', "", "destinations.fhir.login: no client with one proof"),
+        ('key_file = "key.pem"', 'token_env = "T"', "destinations.fhir.login: not one way to log in"),
+        (
+            'token_url = "https://login.example.org/token"',
+            'token_env = "T"',
+            "destinations.fhir.login: a client without its token_url; give token_url",
+        ),
+        (
+            'profile = "fhir-r4"',
+            f'profile = "fhir-r4"\ntls = {{ pins = ["sha256:{"0" * 64}"] }}',
+            "destinations.fhir: pins are for MLLP; let `ca` hold",
+        ),
+        ('profile = "fhir-r4"', 'profile = "fhir-r4"\nmsa2 = "any"', "destinations.fhir.msa2: extra inputs"),
+        (
+            'patient_authority = "PRAXIS"\n',
+            "",
+            "destinations.praxis.patient_authority: field required",
+        ),
+        (
+            '"PRAXIS"',
+            '"PRAXIS"\nsender = "GATEWAY-3"',
+            "destinations.praxis.sender: string should have",
+        ),
+        ('"PRAXIS"', '"PRAXIS"\nfile_name = "../x"', "destinations.praxis.file_name: "),
+        ('"PRAXIS"', '"PRAXIS"\nexaminations = { pulse = "X" }', "destinations.praxis.examinations.pulse"),
+    ],
+)
+def test_a_mistake_in_another_kind_of_destination_is_named_as_well(
+    tmp_path: Path, good: str, bad: str, problem: str
+):
+    assert good in FHIR + GDT
+    assert _problems(tmp_path, GOOD + (FHIR + GDT).replace(good, bad))[0].startswith(problem)
+
+
+def test_a_folder_that_is_not_there_is_remarked_on(tmp_path: Path):
+    (remark,) = _load(tmp_path, GOOD + GDT).remarks()
+    assert str(remark).startswith(f"destinations.praxis.folder: there is no folder {tmp_path / 'praxis'}")
+    (tmp_path / "praxis").mkdir()
+    assert list(_load(tmp_path, GOOD + GDT).remarks()) == []
+
+
+def test_http_without_tls_is_for_this_machine_alone(tmp_path: Path):
+    local = FHIR.replace("https://ehr.example.org/fhir/", "http://127.0.0.1:8080/fhir")
+    table = _load(tmp_path, GOOD + local).destinations["fhir"]
+    assert isinstance(table, FhirTable)
+    assert table.address == "http://127.0.0.1:8080/fhir"
+
+
+def test_a_profile_that_nobody_knows_is_named_with_those_that_are_known(tmp_path: Path):
+    problems = _problems(tmp_path, GOOD + FHIR.replace("fhir-r4", "fhir-r5"))
+    assert (
+        "destinations.fhir.profile: no profile 'fhir-r5'; "
+        "use one of: loinc-2.5.1, loinc-2.3, pcd-01, fhir-r4, gdt-2.1"
+    ) in problems
 
 
 @pytest.mark.parametrize(
@@ -159,7 +262,9 @@ pins = ["sha256:00112233445566778899aabbccddeeff00112233445566778899AABBCCDDEEFF
 def test_a_window_needs_acknowledgements_that_name_their_message(tmp_path: Path):
     text = GOOD.replace("[destinations.ehr]", '[destinations.ehr]\nwindow = 4\nmsa2 = "any"')
     assert all("set window to 1" in problem for problem in _problems(tmp_path, text))
-    assert _load(tmp_path, text.replace("any", "prefix20")).destinations["ehr"].window == 4
+    ehr = _load(tmp_path, text.replace("any", "prefix20")).destinations["ehr"]
+    assert isinstance(ehr, DestinationTable)
+    assert ehr.window == 4
 
 
 def test_the_files_of_tls_are_found_beside_the_configuration(tmp_path: Path):
@@ -251,6 +356,7 @@ def test_a_destination_is_sent_its_own_codes_units_and_names(tmp_path: Path):
 """
     named = '[destinations.ehr]\nsending_application = "VITALS"\nsending_facility = "WEST"'
     profile = profiles_of(_load(tmp_path, GOOD.replace("[destinations.ehr]", named) + own))["ehr"]
+    assert isinstance(profile, Profile)
     assert (profile.sending_application, profile.sending_facility) == ("VITALS", "WEST")
     assert profile.codes == {"8480-6": ("BPSYS", "Systolic", "99NORTH"), "XYZ-9": ("9", "", "L")}
     assert profile.units == {"264928": ("BPM", "", "L")}
@@ -266,6 +372,7 @@ sites = { left-arm = { code = "ARM-L", system = "99NORTH" } }
 segments = [{ name = "ZPD", after = "PID", fields = { 1 = "{room}", "2.3" = "x" } }]
 """
     profile = profiles_of(_load(tmp_path, GOOD.replace("[destinations.ehr]", options)))["ehr"]
+    assert isinstance(profile, Profile)
     assert profile.sender == ("GATEWAY", "1.2.840.113619", "ISO")
     assert (profile.times, profile.zone) == ("local", ZoneInfo("America/New_York"))
     assert (profile.null_withdrawn, profile.observation_site) == (True, True)

@@ -25,6 +25,7 @@ class TalkingScale:
     """Says another weight every few milliseconds for as long as somebody listens."""
 
     weight: int = 4000
+    pause_s: float = 0.004
     patient_is_there: asyncio.Event = field(default_factory=asyncio.Event)
     clients: set[asyncio.Task[None]] = field(default_factory=set)
 
@@ -39,14 +40,14 @@ class TalkingScale:
                     self.weight += 1
                     writer.write(f"{self.weight / 100:.2f}\n".encode())
                     await writer.drain()
-                    await asyncio.sleep(0.004)
+                    await asyncio.sleep(self.pause_s)
         finally:
             writer.close()
             with suppress(OSError):
                 await writer.wait_closed()
 
 
-async def _free_port() -> int:
+async def free_port() -> int:
     server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
     port = int(server.sockets[0].getsockname()[1])
     server.close()
@@ -65,13 +66,13 @@ async def _kill_again_and_again(folder: Path) -> tuple[FakeEhr, set[int]]:
 
     scale = TalkingScale()
     device = await asyncio.start_server(scale, "127.0.0.1", 0)
-    inbound = await _free_port()
+    inbound = await free_port()
     async with FakeEhr(directory=folder / "ehr") as ehr:
         port = device.sockets[0].getsockname()[1]
         configuration = write_site(folder, inbound=inbound, ehr=ehr.port, scale=port)
         gateway = GatewayProcess(configuration, note)
         await gateway.start()
-        await send(_arrival(), "127.0.0.1", inbound)
+        await send(arrival(), "127.0.0.1", inbound)
         scale.patient_is_there.set()
         for _ in range(KILLS):
             await asyncio.sleep(dice.uniform(0.0, 0.5))
@@ -83,19 +84,19 @@ async def _kill_again_and_again(folder: Path) -> tuple[FakeEhr, set[int]]:
             client.cancel()
         await asyncio.gather(*scale.clients, return_exceptions=True)
         async with asyncio.timeout(60):
-            await until(lambda: not _unsettled(folder))
+            await until(lambda: not unsettled(folder))
         await gateway.stop()
         return ehr, logged
 
 
-def _arrival() -> bytes:
+def arrival() -> bytes:
     now = datetime.now(UTC)
     alma = Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA")
     encounter = Encounter(room="EXAM3", patient=alma, opened_at=now)
     return adt_a04(encounter, control_id="REG1", sent_at=now)
 
 
-def _unsettled(folder: Path) -> bool:
+def unsettled(folder: Path) -> bool:
     with Database(folder / "gateway.db") as database:
         return bool(database.do(outbox.unsettled))
 
