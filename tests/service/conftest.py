@@ -90,7 +90,7 @@ class Outbound:
         task = asyncio.create_task(lane.run())
 
         async def until(holds: Callable[[], bool]) -> None:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(100):
                 while not holds():
                     await asyncio.sleep(0.01)
                     if task.done():

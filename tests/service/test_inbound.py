@@ -313,6 +313,7 @@ def test_a_repeated_message_gets_the_same_answer_and_changes_nothing(database: D
     [
         ((b"ADT^A04^ADT_A01", b"ADT^A60"), "201", "MSH"),
         ((b"ADT^A04^ADT_A01", b"SIU^S12"), "200", "MSH"),
+        ((b"ADT^A04^ADT_A01", b"ACK^R01^ACK"), "200", "MSH"),
         ((b"FAMMED^EXAM3^^NORTH", b"FAMMED"), "101", "PV1"),
         ((b"8834021^^^NORTH^MR", b""), "101", "PID"),
     ],
