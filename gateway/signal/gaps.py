@@ -28,8 +28,10 @@ class LevelledGaps:
         -------
         (n,) array, mV
         """
-        if not self._in_gap and not missing.any():
-            self._last = block[-1]
+        if not missing.any():
+            if self._in_gap:
+                self._shift += np.nan_to_num(self._last) - block[0]
+            self._last, self._in_gap = block[-1], False
             return block + self._shift if self._shift else block
         values = np.concatenate(([self._last], np.where(missing, np.nan, block)))
         absent = np.isnan(values)

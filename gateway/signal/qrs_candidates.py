@@ -50,6 +50,8 @@ class QrsCandidates:
     ----------
     delay : int
         Samples after a candidate that must have been fed before it is found.
+    shape_length : int
+        Of the candidates' shapes, at the working rate.
     """
 
     def __init__(self, sample_rate_hz: float) -> None:
@@ -61,12 +63,12 @@ class QrsCandidates:
         self._reach = (len(self._qrs) + self._width) // 2 - 1 + self._near
         shape_half = round(_SHAPE_HALF_S * rate)
         self._around = np.arange(-shape_half - 1, shape_half + 2)
-        self._shape_length = 2 * shape_half + 1
+        self.shape_length = 2 * shape_half + 1
         self.delay = (self._reach + 1) * self._factor
         self._raw: NDArray[np.float64] | None = None
         self._slow = np.empty(0)
         self._slow_start = -self._reach
-        self._none = Candidates(np.empty(0, np.int64), np.empty(0), np.empty((0, 3, self._shape_length)))
+        self._none = Candidates(np.empty(0, np.int64), np.empty(0), np.empty((0, 3, self.shape_length)))
 
     def feed(self, block: NDArray[np.float64]) -> Candidates:
         """Candidates that `block`, not empty, completes; its first sample stands for all before the start."""
@@ -102,7 +104,7 @@ class QrsCandidates:
         in_time = shapes[:, 1:-1]
         shapes -= in_time.mean(axis=1, keepdims=True)
         shapes /= np.sqrt(np.einsum("ij,ij->i", in_time, in_time))[:, np.newaxis] + _FLAT_MV
-        lagged = np.lib.stride_tricks.sliding_window_view(shapes, self._shape_length, axis=1)
+        lagged = np.lib.stride_tricks.sliding_window_view(shapes, self.shape_length, axis=1)
         return Candidates((start + at) * self._factor, 0.5 * np.log(energy / self._width), lagged)
 
 

@@ -46,7 +46,7 @@ class RPeakDetector:
         self._rate = sample_rate_hz
         self._gaps = LevelledGaps()
         self._candidates = QrsCandidates(sample_rate_hz)
-        self._decision = BeatDecision(sample_rate_hz)
+        self._decision = BeatDecision(sample_rate_hz, self._candidates.shape_length)
         self._kept = round(_HISTORY_S * sample_rate_hz)
         self._fed = 0
         self._history = np.empty(0)

@@ -110,6 +110,39 @@ def test_pacing_spikes_are_part_of_their_beat() -> None:
     assert len(detect_r_peaks(ekg, RATE_HZ)) == len(STEADY_S)
 
 
+def bump(at_s: float, height_mv: float, sigma_s: float, length: int) -> NDArray[np.float64]:
+    seconds = np.arange(length) / RATE_HZ
+    return np.asarray(height_mv * np.exp(-0.5 * ((seconds - at_s) / sigma_s) ** 2))
+
+
+@pytest.mark.parametrize("height_mv", [0.5, -1.0])
+@pytest.mark.parametrize("share", [0.4, 0.5, 0.6])
+def test_an_artefact_between_two_beats_that_are_on_time_is_no_beat(height_mv: float, share: float) -> None:
+    ekg = train(STEADY_S)
+    ekg += bump(STEADY_S[20] + share * 0.83, height_mv, 0.012, len(ekg))
+    assert detect_r_peaks(ekg, RATE_HZ).tolist() == samples(STEADY_S)
+
+
+@pytest.mark.parametrize("height_mv", [1.0, -1.0])
+@pytest.mark.parametrize("share", [0.5, 0.6, 0.7])
+def test_the_same_before_a_pause_is_an_ectopic_beat(height_mv: float, share: float) -> None:
+    ekg = train(np.delete(STEADY_S, 21))
+    early = STEADY_S[20] + share * 0.83
+    ekg += bump(early, height_mv, 0.02, len(ekg))
+    found = detect_r_peaks(ekg, RATE_HZ)
+    assert len(found) == len(STEADY_S)
+    assert abs(found[21] - early * RATE_HZ) <= 2
+
+
+@pytest.mark.parametrize("height_mv", [0.2, 0.4])
+@pytest.mark.parametrize("pr_s", [0.12, 0.16, 0.22])
+def test_a_tall_p_wave_is_no_beat(height_mv: float, pr_s: float) -> None:
+    ekg = train(STEADY_S)
+    for r in STEADY_S:
+        ekg += bump(r - pr_s, height_mv, 0.02, len(ekg))
+    assert detect_r_peaks(ekg, RATE_HZ).tolist() == samples(STEADY_S)
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_noise_larger_than_the_heart_hides_no_beat_a_second_later(seed: int) -> None:
     ekg, rate = train(STEADY_S), round(RATE_HZ)
