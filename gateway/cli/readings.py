@@ -16,7 +16,7 @@ from gateway.cli.store import configuration_file, store_of
 from gateway.errors import StoreError
 from gateway.model import Identifier, Patient
 from gateway.model.serialised import reading_json
-from gateway.store import Database, outbox
+from gateway.store import Database, orders, outbox, recordings
 from gateway.store import readings as stored_readings
 from gateway.store.readings import StoredReading
 
@@ -61,11 +61,16 @@ def show(reading: int, config_file: Path, as_json: bool) -> None:
     with store_of(config_file) as database:
         stored = database.do(lambda db: found(db, reading))
         messages = database.do(lambda db: outbox.of_reading(db, reading))
+        carried_out = database.do(lambda db: orders.of_reading(db, reading))
+    order = carried_out.order.placer if carried_out else None
     if as_json:
-        print_json(_json(stored) | {"messages": [_message(message) for message in messages]})
+        rows = [_message(message) for message in messages]
+        print_json(_json(stored) | {"order": order, "messages": rows})
         return
     click.echo(printable(f"{stored.id} from {stored.source}: {reading_line(stored.reading)}"))
     click.echo(printable(f"  patient {stored.reading.patient_id or 'unknown'}; {_state(stored)}"))
+    if order is not None:
+        click.echo(printable(f"  carries out order {order}"))
     for message in messages:
         click.echo(printable(f"  {message.control_id} to {message.destination}: {message.state}"))
 
@@ -99,8 +104,11 @@ def assign(
     if not number:
         raise click.BadParameter(f"{patient!r} has no number; write it as 8834021@NORTH")
 
-    def work(filing: "Filing") -> Callable[[Connection], "Decided"]:
-        return lambda db: filing.assign(db, reading, _checked(db, stated))
+    def work(filing: "Filing", database: Database) -> Callable[[Connection], "Decided"]:
+        known = database.do(lambda db: _checked(db, stated))
+        recording = database.do(lambda db: recordings.find(db, reading))
+        ekg = filing.outgoing.parts_of_stored(recording, known)
+        return lambda db: filing.assign(db, reading, _checked(db, stated), ekg)
 
     _tell(f"reading {reading} is filed with {patient}", *_decide(config_file, work))
 
@@ -113,7 +121,7 @@ def assign(
 def withdraw(reading: int, reason: str, delete: bool, config_file: Path) -> None:
     """Take READING back: out of the queue, and with a correction from every EHR that may have it."""
 
-    def work(filing: "Filing") -> Callable[[Connection], "Decided"]:
+    def work(filing: "Filing", _database: Database) -> Callable[[Connection], "Decided"]:
         return lambda db: filing.withdraw(db, reading, reason, delete=delete)
 
     _tell(f"reading {reading} is withdrawn", *_decide(config_file, work))
@@ -139,7 +147,7 @@ def _checked(db: Connection, stated: Patient) -> Patient:
 
 
 def _decide(
-    config_file: Path, work: "Callable[[Filing], Callable[[Connection], Decided]]"
+    config_file: Path, work: "Callable[[Filing, Database], Callable[[Connection], Decided]]"
 ) -> tuple["Decided", tuple[str, ...]]:
     from gateway.service import load_configuration  # noqa: PLC0415 - keeps other commands quick
     from gateway.service.filing import Filing  # noqa: PLC0415 - as above
@@ -148,7 +156,8 @@ def _decide(
     configuration = load_configuration(config_file)
     outgoing = Outgoing.of(configuration, now=lambda: datetime.now(UTC))
     with Database(configuration.store.path) as database:
-        decided = database.do(work(Filing(outgoing=outgoing, actor=getpass.getuser())))
+        filing = Filing(outgoing=outgoing, actor=getpass.getuser())
+        decided = database.do(work(filing, database))
         ways = tuple(
             database.do(lambda db, c=control_id: outbox.find(db, c)).destination  # type: ignore[misc] # lambda default
             for control_id in decided.queued

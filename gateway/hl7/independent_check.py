@@ -3,7 +3,8 @@
 It checks segments, groups and fields; types and tables it lets pass. What it is known to refuse wrongly is
 not held against a message: a v2.3 order without its timing (ORC-7, OBR-27), an order's detail that is one of
 several kinds and not all of them, OBX-20, which v2.5.1 reserves for what v2.6 has there, and messages whose
-MSH-9 names no structure that it could look up.
+MSH-9 names no structure that it could look up. Segments of a site's own (Z), which the standard lets stand
+anywhere, it is not shown: it would take what follows for another group.
 """
 
 import re
@@ -31,7 +32,7 @@ def structure_faults(message: Message) -> tuple[str, ...]:
     from hl7apy.parser import parse_message  # noqa: PLC0415 - as above
     from hl7apy.validation import Validator  # noqa: PLC0415 - as above
 
-    text = "\r".join(message.lines) + "\r"
+    text = "\r".join(line for line in message.lines if not line.startswith("Z")) + "\r"
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")

@@ -47,6 +47,16 @@ def parts_of(recording: EkgRecording, wanted: Collection[EkgForm], patient: Pati
     )
 
 
+def withdrawn_parts(recording: EkgRecording, wanted: Collection[EkgForm]) -> EkgParts:
+    """The same parts where they are to be taken back: which there are, without drawing or writing any."""
+    documents: dict[EkgDocument, bytes] = {form: b"" for form in _WRITERS if form in wanted}
+    return EkgParts(
+        statements=recording.statements,
+        leads=tuple(LeadCounts(name, (), Decimal(1)) for name in recording.leads),
+        documents=documents,
+    )
+
+
 def _leads(recording: EkgRecording) -> tuple[LeadCounts, ...]:
     return tuple(
         _counts(name, samples) for name, samples in zip(recording.leads, recording.samples_mv, strict=True)

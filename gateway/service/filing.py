@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from gateway.errors import StoreError
+from gateway.hl7.ekg_results import EkgParts
 from gateway.hl7.oru import Amendment
 from gateway.model import Encounter, Patient
 from gateway.service.device_time import moment_of
@@ -52,11 +53,22 @@ class Filing:
     outgoing: Outgoing
     actor: str
 
-    def assign(self, db: sqlite3.Connection, reading_id: int, patient: Patient) -> Decided:
+    def assign(
+        self, db: sqlite3.Connection, reading_id: int, patient: Patient, ekg: EkgParts | None = None
+    ) -> Decided:
         """The reading is that patient's, and sent. One that another had is withdrawn there first.
 
         The visit is named where an encounter of the patient covers the moment of the reading; nothing is
         guessed from one that does not.
+
+        Parameters
+        ----------
+        db : sqlite3.Connection
+        reading_id : int
+        patient : Patient
+        ekg : EkgParts, optional
+            Of the reading's recording, made before the transaction: drawing an EKG within it would keep
+            everybody else from the store meanwhile.
 
         Raises
         ------
@@ -79,7 +91,7 @@ class Filing:
         amendments: dict[str, Amendment] = {
             destination: "C" if destination in told else "" for destination in self.outgoing.profiles
         }
-        sent = self.outgoing.queue(db, stored.source, reading_id, reading, encounter, amendments)
+        sent = self.outgoing.queue(db, stored.source, reading_id, reading, encounter, amendments, ekg)
         self._record(db, "reading assigned", f"reading {reading_id} to encounter {encounter.id}")
         return replace(taken, queued=taken.queued + sent)
 

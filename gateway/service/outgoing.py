@@ -12,12 +12,12 @@ from gateway.gdt import GdtProfile, build_examination
 from gateway.hl7.ekg_results import EkgParts
 from gateway.hl7.ordered_services import SERVICES
 from gateway.hl7.oru import Amendment, build_oru
-from gateway.hl7.profiles import PROFILES, Profile
+from gateway.hl7.profiles import PROFILES, EkgForm, Profile
 from gateway.model import EkgRecording, Patient, Reading
 from gateway.service.configuration import AnyDestination, Configuration, DestinationTable, OrdersTable, Site
 from gateway.service.destinations import FhirTable
 from gateway.service.device_time import moment_of
-from gateway.service.ekg_parts import parts_of
+from gateway.service.ekg_parts import parts_of, withdrawn_parts
 from gateway.service.ordering import Ordering
 from gateway.store import orders, outbox, recordings
 from gateway.store.encounters import StoredEncounter
@@ -129,9 +129,10 @@ class Outgoing:
         made_at = self.now()
         filler_number = outbox.filler_number(db, reading_id)
         bodies = {}
-        if ekg is None and reading.kind == "ekg":
-            ekg = self._stored_parts(db, reading_id, stored.encounter.patient)
         wanted = dict.fromkeys(self.profiles, _FIRST) if amendments is None else amendments
+        if ekg is None and reading.kind == "ekg":
+            taking_back = set(wanted.values()) <= set(_TAKING_BACK)
+            ekg = self._stored_parts(db, reading_id, stored.encounter.patient, taking_back=taking_back)
         order = self._order(db, reading_id, reading, stored, wanted)
         for destination, amendment in wanted.items():
             control_id = outbox.next_control_id(db)
@@ -161,13 +162,27 @@ class Outgoing:
 
     def ekg_parts(self, recording: EkgRecording, patient: Patient) -> EkgParts | None:
         """What any destination wants of a recording besides its measures; None where none wants anything."""
-        forms = (profile.ekg for profile in self.profiles.values() if isinstance(profile, Profile))
-        wanted = frozenset().union(*forms) - {"measures"}
+        wanted = self._wanted_of_ekgs
         return parts_of(recording, wanted, patient) if wanted else None
 
-    def _stored_parts(self, db: sqlite3.Connection, reading_id: int, patient: Patient) -> EkgParts | None:
+    @property
+    def _wanted_of_ekgs(self) -> frozenset[EkgForm]:
+        forms = (profile.ekg for profile in self.profiles.values() if isinstance(profile, Profile))
+        return frozenset().union(*forms) - {"measures"}
+
+    def parts_of_stored(self, data: bytes | None, patient: Patient) -> EkgParts | None:
+        """The same of a recording as the store has it."""
+        if data is None or not self._wanted_of_ekgs:
+            return None
+        return self.ekg_parts(recordings.unpacked(data), patient)
+
+    def _stored_parts(
+        self, db: sqlite3.Connection, reading_id: int, patient: Patient, *, taking_back: bool
+    ) -> EkgParts | None:
         data = recordings.find(db, reading_id)
-        return None if data is None else self.ekg_parts(recordings.unpacked(data), patient)
+        if data is not None and taking_back:
+            return withdrawn_parts(recordings.unpacked(data), self._wanted_of_ekgs)
+        return self.parts_of_stored(data, patient)
 
     def _order(
         self,

@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 from gateway.model import Patient
@@ -20,9 +20,8 @@ def known(db: sqlite3.Connection, patient_id: str) -> Patient | None:
 
 def survivor(db: sqlite3.Connection, patient_id: str) -> str:
     """The identifier that the patient of that one has now: itself, where it was never given up."""
-    while row := db.execute("SELECT survivor FROM retired WHERE id = ?", (patient_id,)).fetchone():
-        patient_id = row["survivor"]
-    return patient_id
+    *_, last = _successors(db, patient_id)
+    return last
 
 
 def learn(db: sqlite3.Connection, patient: Patient, stated: Collection[Particular], said: Said) -> Patient:
@@ -75,7 +74,7 @@ def retire(db: sqlite3.Connection, old: str, new: str, said: Said) -> bool:
     """Note that the identifier was given up for the other; False where later messages say otherwise."""
     if _said_later(db, old, said):
         return False
-    if survivor(db, new) == old:
+    if old in _successors(db, new):
         if _said_later(db, new, said):
             return False
         db.execute("DELETE FROM retired WHERE id = ?", (new,))
@@ -85,6 +84,14 @@ def retire(db: sqlite3.Connection, old: str, new: str, said: Said) -> bool:
         (old, new, said.clock, said.at),
     )
     return True
+
+
+def _successors(db: sqlite3.Connection, patient_id: str) -> Iterator[str]:
+    """The identifier, and each that it was given up for in turn."""
+    yield patient_id
+    while row := db.execute("SELECT survivor FROM retired WHERE id = ?", (patient_id,)).fetchone():
+        patient_id = row["survivor"]
+        yield patient_id
 
 
 def _said_later(db: sqlite3.Connection, retired: str, said: Said) -> bool:

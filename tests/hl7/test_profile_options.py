@@ -136,6 +136,7 @@ def test_a_sites_own_segments_stand_where_they_are_wanted_and_are_escaped():
         "ZVO|second",
         "ZRD|blood-pressure|20260702091405-0500|G7-R1",
     ]
+    assert structure_faults(message) == ()
     assert validate(message.encode()) == ()
 
 

@@ -1,6 +1,7 @@
 """An EKG's recording on its way: kept with its reading, the same in the first message and in later ones."""
 
 import asyncio
+import sqlite3
 from base64 import b64decode
 from collections.abc import Iterator
 from dataclasses import replace
@@ -139,6 +140,27 @@ def test_an_ekg_that_is_put_to_its_patient_later_is_sent_just_the_same(database:
     results = [[line for line in m.lines if line.startswith("OBX")] for m in (later, at_once)]
     assert results[0] == results[1]
     assert len(results[0]) > 6
+
+
+def test_what_takes_an_ekg_back_names_every_result_that_was_sent(database: Database):
+    outgoing = _outgoing("measures", "statements", "waveform", "aecg")
+    _alma_in_exam3(database)
+    _accept(database, outgoing)
+
+    def withdraw(db: sqlite3.Connection) -> None:
+        message = outbox.next_pending(db, "ehr")
+        assert message is not None
+        assert outbox.begin(db, message.id, NOW)
+        Filing(outgoing=outgoing, actor="nurse").withdraw(db, 1, "electrodes of another patient")
+
+    database.do(withdraw)
+    sent, taken_back = [parse(m.body) for m in database.do(lambda db: outbox.of_reading(db, 1))]
+    named = [
+        [(line.get(1), line.get(3), line.get(4)) for line in message.segments if line.name == "OBX"]
+        for message in (sent, taken_back)
+    ]
+    assert named[0] == named[1]
+    assert {line.get(11) for line in taken_back.segments if line.name == "OBX"} == {"W"}
 
 
 def test_the_printed_ekg_is_a_pdf_that_names_whom_it_is_filed_under(database: Database):

@@ -18,7 +18,7 @@ from gateway.service.configuration import InboundTable
 from gateway.service.inbound import InboundServer
 from gateway.service.intake import Intake
 from gateway.service.mllp_connection import MllpConnection
-from gateway.store import Database, audit, encounters, outbox, patients, readings
+from gateway.store import Database, audit, encounters, orders, outbox, patients, readings
 
 NOW = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 INTAKE = Intake(zone=ZoneInfo("America/New_York"))
@@ -55,6 +55,42 @@ def _send(database: Database, *messages: bytes, raw: bytes | None = None) -> lis
         return answers
 
     return asyncio.run(run())
+
+
+ORDER = (
+    b"MSH|^~\\&|OE|NORTHCLINIC|GATEWAY|EXAM|20260302085010-0500||OMG^O19^OMG_O19|OE1|P|2.5.1|||AL|AL\r"
+    b"PID|1||8834021^^^NORTH^MR||TESTPATIENT^ALMA\r"
+    b"PV1|1|O|FAMMED^EXAM3\r"
+    b"ORC|NW|ORD1^OE\r"
+    b"OBR|1|ORD1^OE||85354-9^Blood pressure panel^LN\r"
+)
+
+
+def test_an_order_gets_both_answers_that_it_asks_for_and_is_on_disk_before_the_first(database: Database):
+    async def run() -> list[Message]:
+        table = InboundTable.model_validate({"listen": "127.0.0.1:0"})
+        server = InboundServer(table=table, database=database, intake=INTAKE, now=lambda: datetime.now(UTC))
+        await server.open()
+        connection = MllpConnection(*await asyncio.open_connection("127.0.0.1", server.port))
+        async with asyncio.timeout(30):
+            connection.writer.write(mllp.frame(ORDER))
+            commit = parse(await connection.receive())
+            stored = database.do(lambda db: orders.find(db, "ORD1^OE"))
+            application = parse(await connection.receive())
+            connection.writer.write(mllp.frame(application.data))  # an acknowledgement has no answer
+            connection.writer.write(mllp.frame(ARRIVAL))
+            following = parse(await connection.receive())
+        await server.close()
+        await connection.close()
+        assert stored is not None
+        return [commit, application, following]
+
+    answers = asyncio.run(run())
+    assert [(a.type, a.get("MSA-1"), a.get("MSA-2"), a.get("ORC-1")) for a in answers] == [
+        ("ACK", "CA", "OE1", ""),
+        ("ORG", "AA", "OE1", "OK"),
+        ("ACK", "AA", "REG1", ""),
+    ]
 
 
 def _rooms(database: Database) -> dict[str, str]:
