@@ -32,6 +32,7 @@ from gateway.formats.fitting import (
     Held,
     Steps,
     as_read,
+    held_date,
     held_device,
     held_fields,
     held_measurements,
@@ -40,7 +41,6 @@ from gateway.formats.fitting import (
 )
 from gateway.formats.identity import identifier
 from gateway.formats.leads import SCP_LEADS, lead_name
-from gateway.formats.measures import date_of
 from gateway.formats.resolution import counts_of, step_within
 from gateway.formats.scale import number
 from gateway.model.ekg import DeviceMeasurement, EkgGroup, EkgRecording
@@ -54,7 +54,6 @@ _AGES = {unit: letter for letter, unit in AGE_UNITS.items()}
 _SEX = {"male": "M", "female": "F"}
 _SHORT, _LONG, _FREE, _NUMBER = 16, 64, 1024, 16  # characters of SH, LO and PN, ST, DS
 _HERTZ = re.compile(r"(?=.*[1-9])\d{1,6}(?:\.\d{1,6})?")
-_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _AGE = re.compile(r"[1-9]\d{0,2} (?:a|mo|wk|d)")
 _STEP_DIGITS = 10
 _MOST_IN_ALL = 1 << 32
@@ -267,16 +266,11 @@ def _named(text: str) -> str | None:
     return _text(text) if not set(text) & set("^=") else None
 
 
-def _birth(text: str) -> str | None:
-    match = _DATE.fullmatch(text)
-    return date_of(*map(int, match.groups())) if match else None
-
-
 _PATIENT: dict[str, Held] = {
     "id": _text,
     "family_name": _named,
     "given_name": _named,
-    "birth_date": _birth,
+    "birth_date": held_date,
     "sex": lambda text: text if text in _SEX else None,
     "age": lambda text: text if _AGE.fullmatch(text) else None,
 }

@@ -25,13 +25,13 @@ from gateway.formats.fitting import (
     Fitted,
     Held,
     as_read,
+    held_date,
     held_device,
     held_fields,
     held_start,
     on_given_steps,
 )
 from gateway.formats.leads import lead_name
-from gateway.formats.measures import date_of
 from gateway.formats.resolution import counts_of, step_within
 from gateway.formats.scale import mv_per
 from gateway.model.ekg import EkgRecording
@@ -50,7 +50,6 @@ _NO_DATE = datetime(1985, 1, 1)  # noqa: DTZ001 - no moment, but what the header
 _SAME_RATE = 1e-9
 _LONGEST_SUBFIELD = 30  # so that four of them have room in a field
 _HERTZ = re.compile(r"\d{1,5}(?:\.\d{1,5})?")
-_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)")
 _UNITS = ("uV", "mV", "V", "nV")
 _PREFILTERS = {"high_pass_hz": "HP", "low_pass_hz": "LP", "mains_hz": "N"}
 _SEX: dict[str, Literal["F", "M", "X"]] = {"female": "F", "male": "M"}
@@ -301,15 +300,10 @@ def _subfield(text: str) -> str | None:
     return text.replace("_", " ")
 
 
-def _born(text: str) -> str | None:
-    match = _DATE.fullmatch(text)
-    return date_of(*map(int, match.groups())) if match else None
-
-
 _PATIENT: dict[str, Held] = {
     "id": lambda text: None if " " in text or _subfield(text) is None else text,
     "sex": lambda text: text if text in _SEX else None,
-    "birth_date": _born,
+    "birth_date": held_date,
     "name": _subfield,
 }
 

@@ -1,5 +1,6 @@
 """Parts of a recording as formats can hold them: what every `fit` is made of."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -9,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gateway.formats.leads import lead_name
-from gateway.formats.measures import device, measured, present, without_patient
+from gateway.formats.measures import date_of, device, measured, present, without_patient
 from gateway.formats.resolution import on_steps, step_within
 from gateway.model.ekg import DeviceMeasurement, EkgRecording
 from gateway.model.reading import Device
 
 Held = Callable[[str], str | None]  # a text as it comes back from a file; None where it has no place there
 Steps = tuple[Decimal, ...]
+_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,12 @@ def as_read(recording: EkgRecording) -> EkgRecording:
 def held_fields(fields: Mapping[str, str], held: Mapping[str, Held]) -> dict[str, str]:
     """The fields that come back as they are: one that would come back as another is left out."""
     return {name: value for name, value in fields.items() if name in held and held[name](value) == value}
+
+
+def held_date(text: str) -> str | None:
+    """An ISO date; None where the text is none."""
+    match = _DATE.fullmatch(text)
+    return date_of(*map(int, match.groups())) if match else None
 
 
 def held_device(about: Device, held: Mapping[str, Held]) -> Device:

@@ -23,6 +23,7 @@ from gateway.formats.fitting import (
     Fitted,
     Held,
     as_read,
+    held_date,
     held_device,
     held_fields,
     held_measurements,
@@ -31,7 +32,6 @@ from gateway.formats.fitting import (
 )
 from gateway.formats.huffman import DEFAULT_CODES
 from gateway.formats.leads import SCP_LEADS, scp_lead
-from gateway.formats.measures import date_of
 from gateway.formats.resolution import counts_of, lsb_mv
 from gateway.formats.scale import NV_MV
 from gateway.formats.scp import FORMAT
@@ -271,11 +271,6 @@ def _model(text: str) -> str | None:
     return _text(text, _MODEL)
 
 
-def _birth(text: str) -> str | None:
-    parts = text.split("-")
-    return date_of(*map(int, parts)) if len(parts) == 3 and all(map(str.isdecimal, parts)) else None
-
-
 def _quantity(units: Mapping[int, str]) -> Held:
     def held(text: str) -> str | None:
         value, _, unit = text.partition(" ")
@@ -303,7 +298,7 @@ _PATIENT: dict[str, Held] = {
     "given_name": _text,
     "second_family_name": _text,
     "sex": lambda text: text if text in _SEX else None,
-    "birth_date": _birth,
+    "birth_date": held_date,
     "age": _quantity(AGE_UNITS),
     "height": _quantity(HEIGHT_UNITS),
     "weight": _quantity(WEIGHT_UNITS),
