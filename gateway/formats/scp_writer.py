@@ -10,7 +10,7 @@ QTc have a place in it.
 import math
 import struct
 from binascii import crc_hqx
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -57,6 +57,7 @@ _GLOBAL = {"rr-interval": "ms", "heart-rate": "/min", "qtc-interval": "ms"}
 _SMALL = {code.value: code for code in DEFAULT_CODES if code.prefix_bits == code.total_bits}
 _BYTE, _WORD = (code for code in DEFAULT_CODES if code.prefix_bits < code.total_bits)
 _SECOND_DIFFERENCES = 2
+Rows = Sequence[NDArray[np.float64]] | NDArray[np.float64]
 
 
 def fit(recording: EkgRecording) -> Fitted:
@@ -84,7 +85,10 @@ def fit(recording: EkgRecording) -> Fitted:
         statements=tuple(filter(_is_statement, recording.statements))[:_MOST_LEADS],
         groups=beats,
     )
-    fitted = on_given_steps(held, _steps(rhythm), tuple(_steps(beat) for beat in beats), gaps=False)
+    steps, *beat_steps = (
+        (nanovolts * NV_MV,) * len(recording.leads) for nanovolts in _multipliers((rhythm, *beats))
+    )
+    fitted = on_given_steps(held, steps, tuple(beat_steps), gaps=False)
     _streams(fitted)
     return fitted
 
@@ -160,29 +164,42 @@ def _beat(group: EkgGroup) -> EkgGroup:
     )
 
 
-def _steps(group: EkgGroup) -> tuple[Decimal, ...]:
-    return (_multiplier(group.samples_mv) * NV_MV,) * len(group.leads)
-
-
-def _multiplier(samples_mv: NDArray[np.float64]) -> int:
-    """Nanovolts of one count: a part of all leads' steps where counts fit into 16 bits, else the least.
+def _multipliers(parts: Sequence[EkgGroup]) -> list[int]:
+    """Nanovolts of a count in each part: the same where that keeps every step, for some readers expect it.
 
     Raises
     ------
     FormatError
         No multiplier is large enough.
     """
-    peak_nv = float(np.abs(samples_mv[np.isfinite(samples_mv)]).max(initial=0.0)) * 1e6
-    least = max(1, math.ceil(peak_nv / _MOST_COUNTS - 1e-6))
+    together = _exact_multiplier([row for part in parts for row in part.samples_mv])
+    if together is not None:
+        return [together] * len(parts)
+    return [_exact_multiplier(part.samples_mv) or _least_multiplier(part.samples_mv) for part in parts]
+
+
+def _exact_multiplier(rows: Rows) -> int | None:
+    """A part of all rows' steps with which counts fit into 16 bits."""
+    own = _common_step_nv(rows)
+    return own if own is not None and own >= _least_multiplier(rows) else None
+
+
+def _least_multiplier(rows: Rows) -> int:
+    """The finest with which counts fit."""
+    lowest_nv, highest_nv = (
+        float(1e6 * extreme(np.nan_to_num(np.concatenate(list(rows)), posinf=0, neginf=0)))
+        for extreme in (np.min, np.max)
+    )
+    counts = max(highest_nv / _MOST_COUNTS, -lowest_nv / (_MOST_COUNTS + 1))
+    least = max(1, math.ceil(counts - 1e-6))
     if least > _MOST_NV:
         raise FormatError(FORMAT, "section 6", "voltages beyond what 16 bits of 65535 nV can state")
-    own = _common_step_nv(samples_mv)
-    return own if own is not None and own >= least else least
+    return least
 
 
-def _common_step_nv(samples_mv: NDArray[np.float64]) -> int | None:
-    """A whole number of nanovolts of which every lead's step is a multiple, or so near that counts stay."""
-    steps = [lsb_mv(row) for row in samples_mv if np.nan_to_num(row).any()]
+def _common_step_nv(rows: Rows) -> int | None:
+    """A whole number of nanovolts of which every row's step is a multiple, or so near that counts stay."""
+    steps = [lsb_mv(row) for row in rows if np.nan_to_num(row).any()]
     steps_nv = [float(step) * 1e6 for step in steps if step is not None]
     if len(steps_nv) < len(steps) or not steps_nv:
         return None

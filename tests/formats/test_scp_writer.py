@@ -78,6 +78,15 @@ def test_jumps_beyond_sixteen_bits_are_stored_plain(tmp_path: Path) -> None:
     assert np.frombuffer(parts[6][8:], "<i2").tolist() == counts[0].tolist()
 
 
+def test_a_median_of_a_finer_step_gives_both_sections_one_multiplier(tmp_path: Path) -> None:
+    source = with_median(500)
+    finer = replace(source.groups[0], samples_mv=source.groups[0].samples_mv / 2)
+    source = replace(source, groups=(finer,))
+    assert not [loss for loss in losses(source, ".scp") if loss.alters_signal]
+    parts = sections(written(source, tmp_path))
+    assert [struct.unpack_from("<H", parts[n]) for n in (5, 6)] == [(2500,), (2500,)]
+
+
 def test_what_has_a_place_comes_back(tmp_path: Path) -> None:
     fields = {
         "id": "P-17", "family_name": "M\u00fcller", "given_name": "Erika", "second_family_name": "Muster",
