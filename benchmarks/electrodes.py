@@ -13,14 +13,21 @@ from numpy.typing import NDArray
 
 from benchmarks.quality.examples import data_folder
 from gateway.signal import detect_r_peaks, filter_ekg
-from gateway.signal.electrodes import CHEST, INTERCHANGES, SEGMENTS_S, agreements, average_beat, segments
+from gateway.signal.electrodes import (
+    CHEST,
+    INTERCHANGES,
+    SEGMENTS_S,
+    agreements,
+    average_beat,
+    likely_interchange,
+    segments,
+)
 
 wfdb: Any = import_module("wfdb")
 
 _COUNTS_PER_MV = 1000.0
 _FOLDS = 10
 _RIDGE = 0.015
-_FAR_BETTER = 0.35
 
 Array = NDArray[np.float64]
 Beat = dict[str, Array]
@@ -72,8 +79,7 @@ def _suspected(beat: Beat, made: str, learnt: Mapping[str, Array]) -> str:
     exchange = INTERCHANGES.get(made, np.eye(2))
     limb = {name: exchange @ part[:2] for name, part in beat.items()}
     found = agreements(limb, {name: part[2:] for name, part in beat.items()}, learnt)
-    best = max(found, key=lambda each: found[each])
-    return best if found[best] - found[""] >= _FAR_BETTER else ""
+    return likely_interchange(found)
 
 
 def main() -> None:

@@ -45,6 +45,13 @@ def test_a_recording_as_it_should_be_raises_no_suspicion(ekg: Leads) -> None:
     assert not codes(measured) & {"limb-lead-reversal-suspected", "inverted-polarity-suspected"}
 
 
+def test_a_bundle_branch_block_with_extrasystoles_is_not_taken_for_interchanged_electrodes(
+    gateway_data: Path,
+) -> None:
+    found = rdrecord(str(gateway_data / "ekg" / "ludb" / "83"))  # type: ignore[no-untyped-call] # wfdb has no types
+    assert "limb-lead-reversal-suspected" not in codes(measure_ekg(found.p_signal.T, 500.0, NAMES))
+
+
 @pytest.mark.parametrize(
     ("swap", "named"),
     [
