@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d, map_coordinates
+from scipy.ndimage import gaussian_filter1d, map_coordinates, maximum_filter1d
 
-from benchmarks.delineation.ludb import Lead
+from benchmarks.delineation.ludb import Lead, Sampled
 from gateway.signal.wave_network import NETWORK_RATE_HZ, QRS, P, T, channels, qrs_height
 
 SAMPLES, CLASSES = 2048, 4
@@ -29,7 +29,7 @@ class Example(NamedTuple):
 
     Parameters
     ----------
-    seen : (SAMPLES, 3) array
+    seen : (SAMPLES, 4) array
     wave : (SAMPLES, 4) array
         Share of each sample that each class takes.
     judged, without_p : (SAMPLES,) arrays
@@ -44,6 +44,7 @@ class Example(NamedTuple):
 
 class _Heart(NamedTuple):
     ekg: Array
+    sharp: Array
     waves: Array
     r_peaks: Array
 
@@ -153,8 +154,19 @@ def _paced(heart: _Heart, without_p: bool, rng: Random) -> tuple[_Heart, Array]:
     train[spikes] = rng.choice((-1, 1)) * height
     narrow = gaussian_filter1d(train, rng.uniform(0.6, 1.3)) * 2.5
     decay = np.exp(-np.arange(60) / rng.uniform(3, 20))
-    tail = np.convolve(narrow, decay)[: len(train)] * rng.uniform(-0.12, 0.06)
-    return heart._replace(ekg=heart.ekg + narrow + tail), np.empty(0) if of_p else spikes.astype(np.float64)
+    left = rng.uniform(-0.12, 0.06) if rng.random() < 0.7 else rng.uniform(-0.4, 0.4)
+    tail = np.convolve(narrow, decay)[: len(train)] * left
+    above = gaussian_filter1d(np.abs(train), rng.uniform(0.7, 1.2)) * 2.5 * 10 ** rng.uniform(-0.4, 0.6)
+    paced = heart._replace(ekg=heart.ekg + narrow + tail, sharp=np.maximum(heart.sharp, above))
+    return paced, spikes.astype(np.float64)
+
+
+def _with_spikes_seen(r_peaks: Array, spikes: Array, rng: Random) -> Array:
+    """A detector takes spikes for beats, in place of them or as well."""
+    choice = rng.random()
+    if not len(spikes) or choice > 0.3:
+        return r_peaks
+    return spikes if choice < 0.15 else np.sort(np.concatenate((r_peaks, spikes)))
 
 
 def _time_map(heart: _Heart, without_p: bool, rng: Random) -> tuple[Array, Array]:
@@ -193,20 +205,29 @@ def _trembling(n: int, rng: Random) -> Array:
     return np.asarray(swell * (np.sin(phase) + rng.uniform(0, 0.6) * np.sin(2 * phase + rng.uniform(0, 7))))
 
 
-def _disturbed(ekg: Array, noise: list[Array], rng: Random) -> Array:
+def _disturbed(lead: Sampled, noise: list[Sampled], rng: Random) -> Sampled:
     """Recorded or white noise or a slow line added, each now and then; in units of the QRS height."""
-    n = len(ekg)
+    (ekg, sharp), n = lead, len(lead.ekg)
     if rng.random() < 0.4:
-        lead = noise[rng.integers(len(noise))]
-        start = int(rng.integers(len(lead) - n))
-        piece = lead[start : start + n]
-        ekg = ekg + piece / max(float(piece.std()), 1e-6) * 10 ** rng.uniform(-2.6, -1.0)
+        recorded = noise[rng.integers(len(noise))]
+        start = int(rng.integers(len(recorded.ekg) - n))
+        piece, edges = (each[start : start + n] for each in recorded)
+        factor = 10 ** rng.uniform(-2.6, -1.0) / max(float(piece.std()), 1e-6)
+        ekg, sharp = ekg + piece * factor, np.hypot(sharp, edges * factor)
     if rng.random() < 0.3:
-        ekg = ekg + rng.normal(0, 10 ** rng.uniform(-2.7, -1.5), n)
+        height = 10 ** rng.uniform(-2.7, -1.5)
+        ekg = ekg + rng.normal(0, height, n)
+        sharp = np.hypot(sharp, maximum_filter1d(np.abs(rng.normal(0, height, n)), 3))
     if rng.random() < 0.2:
         turn = 2 * np.pi * rng.uniform(0.05, 0.5) / NETWORK_RATE_HZ
         ekg = ekg + 10 ** rng.uniform(-2.5, -1) * np.sin(np.arange(n) * turn + rng.uniform(0, 7))
-    return ekg if rng.random() < 0.9 else -ekg
+    return Sampled(ekg if rng.random() < 0.9 else -ekg, sharp * _passed_by_a_machine(rng))
+
+
+def _passed_by_a_machine(rng: Random) -> float:
+    """How much of what is sharp: some machines filter it away."""
+    choice = rng.random()
+    return 0.0 if choice < 0.15 else float(10 ** rng.uniform(-1.0, 0.2)) if choice < 0.4 else 1.0
 
 
 def _shares(waves: Array) -> NDArray[np.float32]:
@@ -232,31 +253,38 @@ def _seen_r_peaks(lead: Lead, rng: Random) -> Array:
     return r_peaks
 
 
-def example(record: list[Lead], noise: list[Array], rng: Random) -> Example:
+def _mixed(lead: Lead, record: list[Lead], rng: Random) -> Sampled:
+    """The lead, or now and then as with another electrode."""
+    if rng.random() >= 0.25:
+        return Sampled(lead.ekg, lead.sharp)
+    other, share = record[rng.integers(len(record))], rng.uniform(-0.3, 0.3)
+    return Sampled(lead.ekg + share * other.ekg, np.hypot(lead.sharp, share * other.sharp))
+
+
+def example(record: list[Lead], noise: list[Sampled], rng: Random) -> Example:
     """A stretch of one lead of a record."""
     lead = record[rng.integers(len(record))]
-    ekg = lead.ekg
-    if rng.random() < 0.25:
-        other = record[rng.integers(len(record))].ekg
-        ekg = ekg + rng.uniform(-0.3, 0.3) * other
-    heart, without_p = _with_other_p(_Heart(ekg, lead.waves, lead.r_peaks), rng)
+    heart = _Heart(*_mixed(lead, record, rng), lead.waves, lead.r_peaks)
+    heart, without_p = _with_other_p(heart, rng)
     heart, seen_r_peaks = _with_other_t(heart, rng), _seen_r_peaks(lead, rng)
-    if len(heart.r_peaks) and rng.random() < 0.1:
+    if len(heart.r_peaks) and rng.random() < 0.12:
         heart, spikes = _paced(heart, without_p, rng)
-        seen_r_peaks = spikes if len(spikes) and rng.random() < 0.2 else seen_r_peaks
+        seen_r_peaks = _with_spikes_seen(seen_r_peaks, spikes, rng)
     knots, come = _time_map(heart, without_p, rng)
     start = rng.uniform(-150, max(come[-1] - SAMPLES + 150, 1))
     at = start + np.arange(SAMPLES)
     source = np.interp(at, come, knots)
     inside = (at >= 0) & (at < come[-1])
     ekg = map_coordinates(heart.ekg, source[None], order=3, mode="nearest")
+    sharp = np.interp(source, np.arange(len(heart.sharp)), heart.sharp)
     r_peaks = np.interp(seen_r_peaks, knots, come) - start
     r_peaks = r_peaks[(r_peaks >= 0) & (r_peaks < SAMPLES - 1)]
     waves = np.column_stack((heart.waves[:, 0], np.interp(heart.waves[:, 1:], knots, come) - start))
-    ekg = ekg / max(qrs_height(ekg, r_peaks.astype(np.int64)), 1e-3)
+    height = max(qrs_height(ekg, r_peaks.astype(np.int64)), 1e-3)
+    ekg, sharp = ekg / height, sharp / height
     if without_p and rng.random() < 0.6:
         ekg = ekg + 10 ** rng.uniform(-2.6, -1.1) * _trembling(SAMPLES, rng)
-    seen = channels(_disturbed(ekg, noise, rng), r_peaks)
+    seen = channels(*_disturbed(Sampled(ekg, sharp), noise, rng), r_peaks)
     seen[:, :2] *= np.exp(rng.normal(0, 0.15))
     nearest = np.rint(source).astype(np.int64)
     known = (lead.judged[nearest] & inside, lead.without_p[nearest] & inside)

@@ -120,11 +120,9 @@ def _folded(pairs: Sequence[str]) -> dict[int, Weights]:
 
 
 def packaged() -> dict[int, Weights]:
-    """For each fold the net of the package that was trained without it: they are joined in this order."""
+    """For each fold the nets of the package that were trained without it: they are joined in turn."""
     together = trained_weights()
-    return {
-        fold: {name: values[fold : fold + 1] for name, values in together.items()} for fold in range(FOLDS)
-    }
+    return {fold: {name: values[fold::FOLDS] for name, values in together.items()} for fold in range(FOLDS)}
 
 
 def judged(folded: Mapping[int, Weights]) -> Judgement:

@@ -4,14 +4,14 @@ import os
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.interpolate import CubicSpline
 
 from gateway.signal import detect_r_peaks, filter_ekg
-from gateway.signal.wave_network import NETWORK_RATE_HZ, QRS, P, T
+from gateway.signal.wave_network import NETWORK_RATE_HZ, QRS, P, T, sharpness
 
 wfdb: Any = import_module("wfdb")
 
@@ -31,13 +31,20 @@ _NOISY_FROM_S, _NOISY_S = range(300, 1740, 240), 120
 Array = NDArray[np.float64]
 
 
+class Sampled(NamedTuple):
+    """A lead at the network's rate, filtered, and its sharpness: (n,) each."""
+
+    ekg: Array
+    sharp: Array
+
+
 @dataclass(frozen=True, slots=True)
 class Lead:
     """One lead at the network's rate, filtered, with what is known of its waves.
 
     Parameters
     ----------
-    ekg : (n,) array
+    ekg, sharp : (n,) array
     waves : (waves, 3) array
         Class, onset and offset of each, in time order.
     judged : (n,) bool array
@@ -48,6 +55,7 @@ class Lead:
     """
 
     ekg: Array
+    sharp: Array
     waves: Array
     judged: NDArray[np.bool_]
     without_p: NDArray[np.bool_]
@@ -95,21 +103,22 @@ def _waves(folder: Path, name: str, lead: str, n: int, step: float) -> tuple[Arr
     return np.array(rows, dtype=np.float64).reshape(-1, 3), judged
 
 
-def _at_network_rate(ekg: Array, rate_hz: float) -> Array:
+def _at_network_rate(ekg: Array, rate_hz: float) -> list[Sampled]:
     step = rate_hz / NETWORK_RATE_HZ
     smooth = CubicSpline(np.arange(ekg.shape[-1]) / step, filter_ekg(ekg, rate_hz, mains_hz=None), axis=-1)
-    return np.asarray(smooth(np.arange(int((ekg.shape[-1] - 1) / step) + 1)))
+    leads = np.asarray(smooth(np.arange(int((ekg.shape[-1] - 1) / step) + 1)))
+    return [Sampled(*each) for each in zip(leads, sharpness(ekg, rate_hz), strict=True)]
 
 
 def leads_of(folder: Path, name: str) -> list[Lead]:
     """The leads of a record that were judged, for training."""
     ekg, rate_hz = read_record(folder, name)
     step = rate_hz / NETWORK_RATE_HZ
-    resampled = _at_network_rate(ekg, rate_hz)
-    nowhere = np.zeros(resampled.shape[1], dtype=bool)
+    resampled = _at_network_rate(filter_ekg(ekg, rate_hz, (None, None)), rate_hz)
+    nowhere = np.zeros(len(resampled[0].ekg), dtype=bool)
     r_peaks = [detect_r_peaks(lead, rate_hz) / step for lead in ekg]
     leads = [
-        Lead(samples, *_waves(folder, name, lead, len(samples), step), nowhere, own, r_peaks[1])
+        Lead(*samples, *_waves(folder, name, lead, len(samples.ekg), step), nowhere, own, r_peaks[1])
         for lead, samples, own in zip(LEADS, resampled, r_peaks, strict=True)
     ]
     return [lead for lead in leads if lead.judged.any()]
@@ -137,14 +146,22 @@ def rhythm_pieces(folder: Path, name: str, rhythm: str) -> list[list[Lead]]:
             stretch = slice(at, at + size)
             pieces.append(
                 [
-                    Lead(lead[stretch], np.empty((0, 3)), unknown, without_p, r_peaks, r_peaks)
+                    Lead(
+                        lead.ekg[stretch],
+                        lead.sharp[stretch],
+                        np.empty((0, 3)),
+                        unknown,
+                        without_p,
+                        r_peaks,
+                        r_peaks,
+                    )
                     for lead in leads
                 ]
             )
     return pieces
 
 
-def noise_of(folder: Path) -> list[Array]:
+def noise_of(folder: Path) -> list[Sampled]:
     """Baseline wander, muscle and electrode noise of the noise stress test, at the network's rate."""
 
     def read(name: str) -> Any:

@@ -30,7 +30,7 @@ from benchmarks.delineation.ludb import (
 from gateway.signal.wave_network import FOLDED, P
 
 _CHANNELS = (32, 32, 48, 48, 48, 48)
-_TAPS, _INPUTS = 5, 3
+_TAPS, _INPUTS = 5, 4
 _BATCH, _OF_FIBRILLATING = 12, 0.1
 _DROPPED, _DROPPED_AFTER = 0.1, ("d2", "d3", "d4", "d5", "u4", "u3")
 
@@ -53,7 +53,7 @@ def _layers() -> dict[str, tuple[int, int, int]]:
 
 
 def _network(convolutions: Any, seen: Any, training: bool) -> Any:
-    """(batch, n, 3) channels to (batch, n, 4) log odds."""
+    """(batch, n, 4) channels to (batch, n, 4) log odds."""
     nn, kept = torch.nn.functional, []
 
     def level_of(x: Any, level: str) -> Any:

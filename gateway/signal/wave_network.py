@@ -3,7 +3,8 @@
 Four U-Nets [1]_ of one lead, whose mean counts: six levels and about 243 000 weights each, trained on the
 annotations of the Lobachevsky University database [2]_, each without another quarter of the records, by
 ``benchmarks/delineation/train.py``. They see the lead, the average of the beats around each moment, which
-brings P waves out of noise, and where the R-peaks are; all at 250 Hz, in units of the lead's own QRS height
+brings P waves out of noise, where the R-peaks are, and how sharp the lead is above their band, which shows
+the edges of a QRS and tells it from a pacemaker's spike; all at 250 Hz, in units of the lead's own QRS height
 and with most R-peaks pointing up, so that neither rate nor gain nor polarity of the recording matters.
 
 References
@@ -19,8 +20,10 @@ from importlib import resources
 from typing import IO
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
+from scipy.ndimage import maximum_filter1d
+
+from gateway.signal.filters import MONITOR_BAND_HZ, filter_ekg
 
 NETWORK_RATE_HZ = 250.0
 FOLDED = 2  # samples that the nets take at a time
@@ -36,6 +39,9 @@ _ALIKE = 0.7
 _QRS_HALF = 15
 _CLIP = 4.0
 _MARK_WIDTH = 3.0
+_SHARP_BAND_HZ = (MONITOR_BAND_HZ[1], 150.0)
+_SHARP_AT_LEAST_HZ = 100.0
+_SHARP_STEP = 0.01  # of the QRS height, above which sharpness counts by its logarithm
 
 
 def read_weights(file: IO[bytes]) -> Weights:
@@ -63,10 +69,13 @@ def trained_weights() -> Weights:
 def _convolved(x: NDArray[np.float32], weights: Weights, name: str) -> NDArray[np.float32]:
     """A centred convolution along the time axis, (nets, n, channels)."""
     kernel, bias = weights[f"{name}_w"], weights[f"{name}_b"]
-    nets, taps, width, _ = kernel.shape
+    n, taps = x.shape[1], kernel.shape[1]
     padded = np.pad(x, [(0, 0), (taps // 2, taps // 2), (0, 0)])
-    near = sliding_window_view(padded.reshape(len(x), -1), taps * width, axis=1)[:, ::width]
-    return np.asarray(near @ kernel.reshape(nets, taps * width, -1) + bias[:, None])
+    # Tap by tap: one product over all taps would first copy its input as many times.
+    total = bias[:, None] + padded[:, :n] @ kernel[:, 0]
+    for tap in range(1, taps):
+        total += padded[:, tap : tap + n] @ kernel[:, tap]
+    return np.asarray(total)
 
 
 def _twice_convolved(x: NDArray[np.float32], weights: Weights, level: str) -> NDArray[np.float32]:
@@ -80,7 +89,7 @@ def _depth(weights: Weights) -> int:
 
 
 def _network(seen: NDArray[np.float32], weights: Weights) -> NDArray[np.float32]:
-    """(n, 3) channels to (n, 4) probabilities, the mean of all nets'; n fit for the halvings."""
+    """(n, 4) channels to (n, 4) probabilities, the mean of all nets'; n fit for the halvings."""
     depth, kept = _depth(weights), []
     x = seen.reshape(1, len(seen) // FOLDED, -1)
     for level in range(depth):
@@ -159,21 +168,47 @@ def _upright(lead: Array, r_peaks: NDArray[np.int64]) -> float:
     return -1.0 if len(beats) and np.median(beats.max(axis=1) + beats.min(axis=1)) < 0 else 1.0
 
 
-def channels(lead: Array, r_peaks: Array) -> NDArray[np.float32]:
-    """What the network sees of one lead: (n, 3), the lead, its beat average and its R-peaks."""
+def sharpness(ekg_mv: Array, sample_rate_hz: float) -> Array:
+    """What lies above the network's band: where a QRS is steep, and where a pacemaker's spike is.
+
+    Parameters
+    ----------
+    ekg_mv : (leads, n) array, mV
+        Without NaN and mains.
+    sample_rate_hz : float
+
+    Returns
+    -------
+    (leads, m) array, mV
+        At the network's rate, the largest modulus around each sample; 0 of rates that carry nothing of it.
+    """
+    n, step = ekg_mv.shape[-1], sample_rate_hz / NETWORK_RATE_HZ
+    at = np.rint(np.arange(int((n - 1) / step) + 1) * step).astype(np.int64)
+    if sample_rate_hz < _SHARP_AT_LEAST_HZ:
+        return np.zeros((len(ekg_mv), len(at)))
+    sharp = np.abs(filter_ekg(ekg_mv, sample_rate_hz, _SHARP_BAND_HZ, None))
+    return np.asarray(maximum_filter1d(sharp, 2 * int(np.ceil(step / 2)) + 1, axis=-1)[:, at])
+
+
+def channels(lead: Array, sharp: Array, r_peaks: Array) -> NDArray[np.float32]:
+    """What the network sees of one lead: (n, 4), the lead, its beat average, its R-peaks, its sharpness."""
     whole = np.rint(r_peaks).astype(np.int64)
-    scaled = lead * _upright(lead, whole) / qrs_height(lead, whole)
-    seen = np.stack((scaled, beat_average(scaled, whole), r_peak_marks(len(lead), r_peaks)), axis=-1)
+    height = qrs_height(lead, whole)
+    scaled = lead * _upright(lead, whole) / height
+    edges = 0.5 * np.log1p(sharp / (_SHARP_STEP * height))
+    seen = np.stack((scaled, beat_average(scaled, whole), r_peak_marks(len(lead), r_peaks), edges), axis=-1)
     return np.clip(seen, -_CLIP, _CLIP).astype(np.float32)
 
 
-def wave_probabilities(lead: Array, r_peaks: Array, weights: Weights | None = None) -> Array:
+def wave_probabilities(lead: Array, sharp: Array, r_peaks: Array, weights: Weights | None = None) -> Array:
     """How probably each sample is of no wave, a P wave, a QRS complex or a T wave.
 
     Parameters
     ----------
     lead : (n,) array
         At 250 Hz, within 0.5 to 40 Hz, in any unit.
+    sharp : (n,) array
+        As of `sharpness`, in the same unit.
     r_peaks : (beats,) float array
         In samples at 250 Hz.
     weights : mapping, optional
@@ -185,7 +220,7 @@ def wave_probabilities(lead: Array, r_peaks: Array, weights: Weights | None = No
         Columns `NONE`, `P`, `QRS`, `T`.
     """
     weights = trained_weights() if weights is None else weights
-    seen = channels(lead, r_peaks)
+    seen = channels(lead, sharp, r_peaks)
     whole = FOLDED << (_depth(weights) - 1)
     padded = np.pad(seen, [(0, -len(seen) % whole), (0, 0)], mode="edge")
     return np.asarray(_network(padded, weights)[: len(lead)], dtype=np.float64)

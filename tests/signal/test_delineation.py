@@ -109,6 +109,29 @@ def test_in_a_regular_rhythm_without_p_waves_none_is_found(heart: Heart, rr_ms: 
     assert (delineate(gain * heart(rr_ms=rr_ms, p_mv=0.0), RATE_HZ, r_peaks).p_peak < 0).all()
 
 
+def spiked(heart: NDArray[np.float64], before_r_ms: int, spike_mv: float) -> NDArray[np.float64]:
+    ekg = heart.copy()
+    ekg[R_PEAKS - before_r_ms // 2] += spike_mv
+    return ekg
+
+
+@pytest.mark.parametrize("before_r_ms", [60, 80, 100])
+@pytest.mark.parametrize("spike_mv", [0.3, 1.0, -2.0])
+def test_a_pacing_spike_is_no_p_wave_and_begins_no_qrs(
+    heart: Heart, before_r_ms: int, spike_mv: float
+) -> None:
+    waves = delineate(spiked(heart(p_mv=0.0), before_r_ms, spike_mv), RATE_HZ, R_PEAKS)
+    assert (waves.p_peak < 0).all()
+    assert np.abs((waves.qrs_onset - R_PEAKS)[1:-1] * 2 + 44).max() <= 8
+
+
+def test_a_pacing_spike_taken_for_an_r_peak_has_no_wave(heart: Heart) -> None:
+    both = np.sort(np.concatenate((R_PEAKS, R_PEAKS - 100)))
+    waves = delineate(spiked(heart(), 200, 0.8), RATE_HZ, both)
+    assert (waves.qrs_peak[::2] < 0).all()
+    assert (waves.qrs_peak[1::2] >= 0).all()
+
+
 @pytest.mark.parametrize(
     ("rr_ms", "p_mv"), [(600, 0.15), (600, -0.08), (800, 0.05), (800, -0.08), (1100, 0.05), (1400, 0.15)]
 )
