@@ -4,8 +4,8 @@ A wave is a run of samples that `wave_network` holds for it; it begins and ends 
 half of its height, which is where an annotator's mark is as likely earlier as later.
 
 Judged on the Lobachevsky database, each of 100 records by one net that never saw it
-(``benchmarks/delineation``), lead by lead: F1 P 98.5, QRS 99.9, T 99.7; standard deviation of onset and
-offset P 13.3 and 11.7, QRS 9.6 and 10.2, T 23.8 and 23.3 ms. All leads together: P -1.8 ± 11.9, PR -1.2
+(``benchmarks/delineation``), lead by lead: F1 P 98.6, QRS 99.85, T 99.7; standard deviation of onset and
+offset P 13.3 and 11.7, QRS 9.9 and 10.4, T 23.8 and 23.3 ms. All leads together: P -1.8 ± 11.9, PR -1.2
 ± 9.1, QRS -0.1 ± 11.8, QT -0.6 ± 19.2 ms; the QRS of paced hearts is the worst. In atrial fibrillation of
 the MIT-BIH database 9 of 7014 beats were given a P wave. One that lies in the T wave before it, as in
 fast hearts, is seldom found.
