@@ -205,7 +205,7 @@ def _result(
             17: pcd01.AUTOMATIC,
         }
     elif profile.equipment:
-        fields[18] = _equipment(reading)
+        fields[18] = pcd01.instance(reading.device)
     if profile.observation_site and observation.site:
         fields[20] = profile.site_codes.get(observation.site) or _site(observation.site)
     fields[3], fields[6] = _own(fields[3], profile.codes), _own(fields[6], profile.units)
@@ -266,11 +266,6 @@ def _unit(observation: Observation) -> Field:
         return ""
     known = UNITS.get(observation.unit)
     return (observation.unit, known.text if known else "", "UCUM")
-
-
-def _equipment(reading: Reading) -> Field:
-    device = reading.device
-    return (device.serial or device.id or "", " ".join(filter(None, (device.vendor, device.model))))
 
 
 def _site(name: str) -> Code:

@@ -85,4 +85,13 @@ def _equipment(device: Device) -> Field:
     eui_64 = (device.id or "").replace(":", "").replace("-", "").upper()
     if _EUI_64.fullmatch(eui_64):
         return (eui_64, "", eui_64, "EUI-64")
-    return (device.serial or device.id or "", " ".join(filter(None, (device.vendor, device.model))))
+    return instance(device)
+
+
+def instance(device: Device) -> Field:
+    """Serial number or address, then maker and model; these alone where the device states nothing of its own.
+
+    An entity identifier without its first component would be none.
+    """
+    number, made = device.serial or device.id, " ".join(filter(None, (device.vendor, device.model)))
+    return (number, made) if number else made

@@ -15,6 +15,7 @@ from gateway.hl7 import Message, parse
 from gateway.hl7.independent_check import structure_faults
 from gateway.hl7.oru import build_oru
 from gateway.hl7.profiles import PROFILES
+from gateway.hl7.validation import validate
 from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, ReadingKind, rejected
 from gateway.model.vocabulary import TERMS, UNITS
 
@@ -289,3 +290,11 @@ def test_a_reading_without_a_certain_time_is_not_sent(taken_at):
 def test_a_name_that_the_profile_cannot_write_is_not_sent_mutilated():
     with pytest.raises(Hl7Error, match="NTE-3"):
         _data(replace(PRESSURE, notes=("試験",)), profile="loinc-2.3")
+
+
+@pytest.mark.parametrize("profile", ["loinc-2.5.1", "pcd-01"])
+def test_a_device_without_a_number_is_named_by_maker_and_model(profile: str):
+    """An OBX-18 whose first component is empty is no entity identifier, and a careful receiver refuses it."""
+    data = _data(replace(PRESSURE, device=Device("Exemplar", "C1")), profile=profile)
+    assert parse(data).get("OBX[1]-18") == "Exemplar C1"
+    assert list(validate(data)) == []
