@@ -61,7 +61,7 @@ def show(message: str, config_file: Path, as_json: bool) -> None:
         click.echo(
             f"  {attempt.at.isoformat(timespec='seconds')}  {attempt.outcome}  {attempt.detail}".rstrip()
         )
-    click.echo(text.replace("\r", "\n"))
+    click.echo(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
 @queue.command(epilog="Example: gateway queue retry 17")

@@ -108,3 +108,10 @@ def test_a_message_that_is_not_parked_cannot_be_retried(folder: Path):
     refused = _queue(folder, "retry", "2")
     assert refused.returncode == 2
     assert "message 2 is pending" in refused.stderr
+
+
+def test_a_file_for_a_practice_system_is_shown_line_by_line(folder: Path):
+    with Database(folder / "gateway.db") as database:
+        body = b"01380006310\r\n0148402BDM01\r\n"
+        database.do(lambda db: db.execute("UPDATE message SET body = ? WHERE id = 1", (body,)))
+    assert "01380006310\n0148402BDM01\n" in _queue(folder, "show", "1").stdout
