@@ -7,6 +7,7 @@ import sys
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, tzinfo
+from functools import partial
 from pathlib import Path
 
 import click
@@ -23,7 +24,7 @@ from gateway.testing.recorder import Recorder, RecordingFile
 from gateway.testing.scrub_session import Examined, examine
 from gateway.testing.session_fixture import Connection, SessionFixture
 from gateway.transports import Connection as Link
-from gateway.transports import Transport, check_line, open_transport, uncommon_line
+from gateway.transports import Transport, advice, check_line, open_transport, uncommon_line
 
 _BROKEN = "identifiers were replaced that the frames around them do not bear; these read otherwise now"
 
@@ -123,7 +124,8 @@ async def _record(
     conversation.device = Device().filled_from(connection.device)
     head = replace(head, device=replace(connection.device, id=None).filled_from(driver.device))
     with RecordingFile(out, head) as file:
-        await _until(stopping, Recorder(conversation, connection, file, _show), connection, seconds)
+        recorder = Recorder(conversation, connection, file, partial(_show, transport.url))
+        await _until(stopping, recorder, connection, seconds)
     return file
 
 
@@ -144,12 +146,12 @@ async def _until(
         await connection.close()
 
 
-def _show(event: Event) -> None:
+def _show(url: str, event: Event) -> None:
     match event:
         case Measured(reading):
             click.echo(reading_line(reading))
         case Fault():
-            click.echo(fault_line(event))
+            click.echo(f"{fault_line(event)}; {advice(url)}" if event.is_no_frame else fault_line(event))
         case Progress(text):
             click.echo(f"({text})")
         case _:

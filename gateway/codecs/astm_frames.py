@@ -201,7 +201,7 @@ class Tokens:
     def _noise_until_here(self) -> Iterator[Damaged]:
         if self._noise:
             count, self._noise = self._noise, 0
-            reason = f"{count} bytes that are no frame; check the line settings if this goes on"
+            reason = f"{count} bytes that are no frame"
             yield Damaged(DecodeError("noise", reason, offset=0), self._offset - count)
 
     def _drop(self, count: int) -> None:

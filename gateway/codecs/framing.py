@@ -211,5 +211,5 @@ class Blocks:
             why, self._why = self._why, None
             if self.tail and self._offset <= self._tail_ends:
                 return
-            reason = f"{len(run)} bytes that are no frame; check the line settings if this goes on"
+            reason = f"{len(run)} bytes that are no frame"
             yield Frame(run, self._offset - len(run), why or DecodeError("sync", reason, offset=0))

@@ -204,7 +204,7 @@ class _Hearing:
 
 
 def _senseless(start: int, count: int) -> Frame:
-    reason = f"{count} bytes in no protocol of a CMS50; check 115200 baud 8N1, or 19200 8O1 for old ones"
+    reason = f"{count} bytes in no protocol of a CMS50; its line is 115200 8N1, or 19200 8O1 of old ones"
     return Frame(b"", start, DecodeError("sync", reason, offset=0))
 
 

@@ -83,6 +83,9 @@ class Progress:
     fraction: float | None = None
 
 
+_NO_FRAME = frozenset({"sync", "noise"})
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
     """Bytes that do not hold, or a protocol that was broken.
@@ -98,6 +101,11 @@ class Fault:
     code: str
     message: str
     offset: int | None = None
+
+    @property
+    def is_no_frame(self) -> bool:
+        """Whether the bytes were in no form of the protocol: most likely the link is to blame."""
+        return self.code in _NO_FRAME
 
     @classmethod
     def from_error(cls, error: DecodeError, *, offset: int = 0) -> Self:

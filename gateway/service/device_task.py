@@ -30,7 +30,7 @@ from gateway.model import Reading
 from gateway.service.acceptance import Accepted
 from gateway.service.backoff import Backoff
 from gateway.service.journal import Journal
-from gateway.transports import Connection, Received, Transport
+from gateway.transports import Connection, Received, Transport, advice
 
 _KEPT = "it was waiting when the gateway connected; nobody knows when it was measured"
 
@@ -205,7 +205,8 @@ class _Link:
             case SetTimer(name, seconds):
                 self._set_timer(name, seconds)
             case Fault(code, message, offset):
-                self._log.warning("fault", code=code, message=message, offset=offset)
+                hint = {"advice": advice(self._task.transport.url)} if event.is_no_frame else {}
+                self._log.warning("fault", code=code, message=message, offset=offset, **hint)
             case Progress(text, fraction):
                 self._log.debug("progress", text=text, fraction=fraction)
             case Identified(device):

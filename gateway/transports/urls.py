@@ -56,12 +56,16 @@ class _Opening:
 
 @dataclass(frozen=True, slots=True)
 class _Scheme:
-    """One way to write a port: how it looks, what it carries, what is wrong with it, what it makes."""
+    """One way to write a port: how it looks, what it carries, what is wrong with it, what it makes.
+
+    `check` says what to look at when what arrives is in no form of the driver's protocol.
+    """
 
     form: str
     links: tuple[type[Link], ...]
     fault: Callable[[str, Link], str | None]
     make: Callable[[_Opening], Transport]
+    check: str
 
 
 def _no_fault(_rest: str, _link: Link) -> str | None:
@@ -143,13 +147,21 @@ def _usb(opening: _Opening) -> Transport:
     return usb_transport(opening.url, opening.rest, links)
 
 
+_LINE = "the line settings"
+_DRIVER = "that the device is one of the driver's models"
 _SCHEMES = {
-    "": _Scheme("a device path such as /dev/ttyUSB0", (SerialLink,), _no_fault, _serial),
-    "rfc2217": _Scheme("rfc2217://HOST:PORT", (SerialLink,), _fault_of_host, _serial),
-    "socket": _Scheme("socket://HOST:PORT", (TcpLink, SerialLink), _fault_of_host, _socket),
-    "ble": _Scheme("ble://ADDRESS-or-NAME", (BleLink,), _no_fault, _ble),
-    "usb": _Scheme("usb://VID:PID[:SERIAL]", (UsbLink,), _fault_of_usb, _usb),
-    "folder": _Scheme("folder://PATH", (FolderLink,), _fault_of_folder, _folder),
+    "": _Scheme("a device path such as /dev/ttyUSB0", (SerialLink,), _no_fault, _serial, _LINE),
+    "rfc2217": _Scheme("rfc2217://HOST:PORT", (SerialLink,), _fault_of_host, _serial, _LINE),
+    "socket": _Scheme(
+        "socket://HOST:PORT",
+        (TcpLink, SerialLink),
+        _fault_of_host,
+        _socket,
+        f"{_LINE} of the device server, where there is one, and the driver",
+    ),
+    "ble": _Scheme("ble://ADDRESS-or-NAME", (BleLink,), _no_fault, _ble, _DRIVER),
+    "usb": _Scheme("usb://VID:PID[:SERIAL]", (UsbLink,), _fault_of_usb, _usb, _DRIVER),
+    "folder": _Scheme("folder://PATH", (FolderLink,), _fault_of_folder, _folder, _DRIVER),
 }
 
 
@@ -187,6 +199,11 @@ def uncommon_line(links: Sequence[Link], line: SerialLine | None) -> str | None:
         return None
     usual = " or ".join(map(str, declared))
     return f"{line} is none of the lines that this driver's devices are known for, {usual}"
+
+
+def advice(url: str) -> str:
+    """What to do when bytes that are no frame arrive at that port again and again."""
+    return f"check {_SCHEMES[_split(url)[0]].check} if this goes on"
 
 
 def open_transport(

@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from gateway.codecs.gatt.date_time import encode_date_time
+from gateway.drivers.berrymed_oximeter import SERVICE, STREAM
 from gateway.hl7 import Message
 from gateway.model import Encounter, Identifier, Patient
 from gateway.service.app import run_service
@@ -509,6 +510,48 @@ def test_a_device_that_wants_a_passkey_is_one_warning_that_names_what_to_do(tmp_
     (warning,) = asyncio.run(run())
     assert warning["event"] == "connection lost"
     assert "pair it once with the system's own tool" in warning["reason"]
+
+
+def test_a_device_that_has_hung_up_is_left_alone_for_its_own_time(tmp_path: Path) -> None:
+    """For an hour, as all are, but one that is not."""
+
+    async def run() -> None:
+        async with clinic(tmp_path, "CUFF", "EAR") as place:
+            text = place.configuration.read_text().replace("hold_off_s = 0.0", "hold_off_s = 3600.0")
+            own = 'port = "ble://CUFF"\nhold_off_s = 0.0'
+            place.configuration.write_text(text.replace('port = "ble://CUFF"', own))
+            async with running(place), asyncio.timeout(60):
+                cuff, ear = (Memory(KINDS[name], name, place.room) for name in ("CUFF", "EAR"))
+                tried = [(await memory.wake(), memory) for memory in (ear, cuff)]
+                for device, memory in tried:
+                    await memory.asked(device)
+                    await device.disconnect()
+                (left_alone, _), (asked_again, _) = tried
+                await cuff.asked(asked_again)
+                assert await cuff.tell(asked_again, 0)
+                assert not left_alone.is_connected
+
+    asyncio.run(run())
+
+
+def test_a_fault_of_a_bluetooth_stream_says_nothing_of_a_serial_line(tmp_path: Path) -> None:
+    finger = _DEVICE.format(name="finger", driver="berrymed-oximeter")
+    stream = VirtualService(SERVICE, (VirtualCharacteristic(STREAM, ("notify",)),))
+
+    async def run() -> list[EventDict]:
+        async with clinic(tmp_path, devices=finger) as place:
+            with capture_logs() as logged:
+                async with running(place), asyncio.timeout(60):
+                    device = await place.room.add(PeripheralPlan("finger", (stream,), "F0:F1:F2:F3:AA:06"))
+                    await device.advertise()
+                    await device.subscribed(STREAM)
+                    await device.notify(STREAM, bytes(300))
+                    await until(lambda: any(entry["event"] == "fault" for entry in logged))
+            return [entry for entry in logged if entry["event"] == "fault"]
+
+    fault, *_ = asyncio.run(run())
+    assert (fault["code"], "line" in fault["message"]) == ("sync", False)
+    assert fault["advice"] == "check that the device is one of the driver's models if this goes on"
 
 
 def test_devices_of_two_adapters_are_served_at_the_same_time(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from gateway.hl7.profiles import Profile
 from gateway.service.configuration import Configuration, DestinationTable, load_configuration
 from gateway.service.destinations import FhirTable, GdtTable
 from gateway.service.outgoing import profiles_of
-from gateway.transports import open_transport
+from gateway.transports import HOLD_OFF_S, open_transport
 from gateway.transports.serial_port import SerialTransport
 
 GOOD = """
@@ -301,6 +301,20 @@ def test_a_device_is_opened_on_the_line_that_is_chosen_for_it(tmp_path: Path):
     assert isinstance(transport, SerialTransport)
     assert transport.link == SerialLink(2400, 7, "E", xonxoff=True)
     assert list(found.remarks()) == []
+
+
+def test_a_bluetooth_device_is_left_alone_for_as_long_as_all_or_for_its_own_time(tmp_path: Path):
+    cuffs = "".join(
+        f'[devices.{name}]\ndriver = "gatt-blood-pressure"\nport = "ble://{name}"\n{own}\n'
+        for name, own in (("wall", ""), ("cart", "hold_off_s = 0.0"), ("desk", "hold_off_s = 90.5"))
+    )
+    usual = _load(tmp_path, GOOD + cuffs)
+    own = _load(tmp_path, GOOD + cuffs + "[bluetooth]\nhold_off_s = 30.0\n")
+    names = ("wall", "cart", "desk")
+    assert [usual.hold_off_s(name) for name in names] == [HOLD_OFF_S, 0.0, 90.5]
+    assert [own.hold_off_s(name) for name in names] == [30.0, 0.0, 90.5]
+    below_zero = GOOD + cuffs.replace("90.5", "-1.0")
+    assert _problems(tmp_path, below_zero)[0].startswith("devices.desk.hold_off_s: ")
 
 
 def test_a_line_that_the_driver_does_not_know_is_taken_and_remarked_on(tmp_path: Path):

@@ -111,7 +111,9 @@ def test_a_good_frame_after_garbage_is_still_a_reading(database: Database):
     with capture_logs() as logs:
         taken = asyncio.run(run())
     assert _weights(taken)[0] == Decimal("72.45")
-    assert any(entry["event"] == "fault" for entry in logs)
+    faults = [entry for entry in logs if entry["event"] == "fault"]
+    advice = next(entry["advice"] for entry in faults if entry["code"] == "noise")
+    assert advice.startswith("check the line settings of the device server")
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.drivers import BleLink, FolderLink, Link, SerialLink, TcpLink, UsbLink
 from gateway.errors import ConfigError
-from gateway.transports import check_url, open_transport
+from gateway.transports import advice, check_url, open_transport
 from gateway.transports.bluetooth import BleTransport
 from gateway.transports.contract import Received
 from gateway.transports.folder import FolderTransport
@@ -37,6 +37,26 @@ EVERY: tuple[Link, ...] = (SERIAL, TcpLink(), BleLink(("1810",)), UsbLink(), Fol
 def test_a_port_is_known_by_how_it_is_written(url: str, transport: type) -> None:
     opened = open_transport(url, EVERY)
     assert (type(opened), opened.url) == (transport, url)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_of_a_line"),
+    [
+        ("/dev/ttyUSB0", True),
+        ("rfc2217://10.0.0.7:2217", True),
+        ("socket://10.0.0.7:4001", True),
+        ("ble://A&D_UA-651BLE_D57B3F", False),
+        ("usb://0922:8003", False),
+        ("folder:///srv/ekg", False),
+    ],
+)
+def test_only_where_there_is_a_serial_line_its_settings_are_to_be_checked(
+    url: str, is_of_a_line: bool
+) -> None:
+    assert ("line settings" in advice(url), "driver" in advice(url)) == (
+        is_of_a_line,
+        not is_of_a_line or url.startswith("socket"),
+    )
 
 
 def test_a_folder_may_have_any_letters_in_its_path() -> None:
