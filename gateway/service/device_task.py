@@ -26,7 +26,7 @@ from gateway.drivers import (
 )
 from gateway.drivers.clock import drift_text
 from gateway.errors import RefusedError, StoreError, TransportError
-from gateway.model import Reading
+from gateway.model import Device, Reading
 from gateway.service.acceptance import Accepted
 from gateway.service.backoff import Backoff
 from gateway.service.journal import Journal
@@ -115,6 +115,7 @@ class DeviceTask:
             return
         conversation = self.converse()
         for row in rows:
+            conversation.device = Device(id=row.device_id).filled_from(conversation.device)
             await self._accept_recovered(conversation.received(row.data, row.channel, row.at), row.at, log)
         last = rows[-1].at
         await self._accept_recovered(conversation.disconnected(last), last, log)

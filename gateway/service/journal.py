@@ -33,7 +33,14 @@ class Journal:
             It is not on disk, and the value must not be confirmed.
         """
         row_id = self.database.do(
-            lambda db: journal.keep(db, self.source, received.channel, received.data, received.at)
+            lambda db: journal.keep(
+                db,
+                self.source,
+                received.channel,
+                received.data,
+                received.at,
+                device_id=received.device_id,
+            )
         )
         self._waiting.append((received, row_id))
 

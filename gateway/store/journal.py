@@ -16,12 +16,21 @@ class JournalRow:
     channel: str
     data: bytes
     at: datetime
+    device_id: str | None = None
 
 
-def keep(db: sqlite3.Connection, source: str, channel: str, data: bytes, at: datetime) -> int:
+def keep(
+    db: sqlite3.Connection,
+    source: str,
+    channel: str,
+    data: bytes,
+    at: datetime,
+    *,
+    device_id: str | None = None,
+) -> int:
     cursor = db.execute(
-        "INSERT INTO journal (source, channel, data, at) VALUES (?, ?, ?, ?)",
-        (source, channel, data, stamp(at)),
+        "INSERT INTO journal (source, channel, data, at, device_id) VALUES (?, ?, ?, ?, ?)",
+        (source, channel, data, stamp(at), device_id),
     )
     assert cursor.lastrowid is not None
     return cursor.lastrowid
@@ -31,7 +40,10 @@ def rows(db: sqlite3.Connection, source: str) -> tuple[JournalRow, ...]:
     """What a device's connection left behind, in the order in which it came."""
     found = db.execute("SELECT * FROM journal WHERE source = ? ORDER BY id", (source,))
     return tuple(
-        JournalRow(row["id"], row["source"], row["channel"], row["data"], instant(row["at"])) for row in found
+        JournalRow(
+            row["id"], row["source"], row["channel"], row["data"], instant(row["at"]), row["device_id"]
+        )
+        for row in found
     )
 
 

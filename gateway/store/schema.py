@@ -144,6 +144,10 @@ MIGRATIONS = (
         data         BLOB NOT NULL            -- of an EKG, without loss
     ) STRICT;
     """,
+    """
+    -- Which device sent it, as the link knew it: what is read of it later names the device all the same.
+    ALTER TABLE journal ADD COLUMN device_id TEXT;
+    """,
 )
 
 

@@ -117,7 +117,7 @@ class BleConnection:
 
     def _arrived(self, channel: str, keep: Keep | None, _: BleakGATTCharacteristic, data: bytearray) -> None:
         """The stack's callback. What it raises keeps the stack from confirming, where the stack waits."""
-        received = Received(bytes(data), channel, datetime.now(UTC))
+        received = Received(bytes(data), channel, datetime.now(UTC), device_id=self._client.address)
         if keep is not None:
             kept = False
             try:

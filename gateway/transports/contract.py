@@ -16,13 +16,14 @@ class Received:
     """Bytes that arrived on one channel, and when by the gateway's clock (timezone-aware).
 
     `kept` says that they were there when the connection was made, before anything was asked: a device server
-    may have kept them for hours.
+    may have kept them for hours. `device_id` is the sender's, where the bytes may outlive the connection.
     """
 
     data: bytes
     channel: str
     at: datetime
     kept: bool = False
+    device_id: str | None = None
 
 
 class Connection(Protocol):

@@ -261,11 +261,12 @@ def test_a_journalled_value_stays_until_its_reading_is_stored(database: Database
                 task.journal.keep(received)
             return received
 
-    link = Journalling([Received(b"record", "", NOW)])
+    link = Journalling([Received(b"record", "", NOW, device_id="F0:F1:F2:F3:F4:01")])
     taken = Taken(refusals=1)
     task = _task(database, link, taken)
     asyncio.run(_run_until(task, lambda: bool(taken.readings)))
-    assert [reading.provenance for reading in taken.readings] == [b"record"]
+    ((provenance, device_id),) = ((reading.provenance, reading.device.id) for reading in taken.readings)
+    assert (provenance, device_id) == (b"record", "F0:F1:F2:F3:F4:01")
 
 
 class AsksAgain:

@@ -14,6 +14,12 @@ def test_values_come_back_in_order_for_their_own_device(database: Database):
     assert [(row.channel, row.data, row.at) for row in rows] == [("2A35", b"\x01", AT), ("2A35", b"\x03", AT)]
 
 
+def test_a_value_remembers_which_device_sent_it(database: Database):
+    database.do(lambda db: journal.keep(db, "cuff-1", "2A35", b"\x01", AT, device_id="F0:F1:F2:F3:F4:01"))
+    (row,) = database.do(lambda db: journal.rows(db, "cuff-1"))
+    assert row.device_id == "F0:F1:F2:F3:F4:01"
+
+
 def test_a_dropped_value_is_gone(database: Database):
     row_id = database.do(lambda db: journal.keep(db, "cuff-1", "2A35", b"\x01", AT))
     database.do(lambda db: journal.drop(db, row_id))
