@@ -100,16 +100,19 @@ def test_indications_are_enabled_last_since_that_releases_the_records() -> None:
 def test_a_status_bit_that_the_cuff_does_not_support_means_nothing() -> None:
     session = Session()
     session.received(b"\x04\x00", FEATURE, _AT)
-    (event,) = session.received(bytes.fromhex("10 8A00 5800 7800 2700"), MEASUREMENT, _AT)
+    session.received(bytes.fromhex("10 8A00 5800 7800 2700"), MEASUREMENT, _AT)
+    (event,) = session.disconnected(_AT)
     assert isinstance(event, Measured)
     assert (event.reading.status, event.reading.notes) == ("final", ("irregular pulse detected",))
 
 
 def test_a_record_that_is_indicated_twice_is_taken_once() -> None:
     session = Session()
-    (first,), (second,) = (session.received(_GOOD, MEASUREMENT, _AT) for _ in range(2))
-    assert isinstance(first, Measured)
-    assert second == Progress("record sent again")
+    session.received(_GOOD, MEASUREMENT, _AT)
+    (again,) = session.received(_GOOD, MEASUREMENT, _AT)
+    (told,) = session.disconnected(_AT)
+    assert isinstance(told, Measured)
+    assert again == Progress("record sent again")
 
 
 def test_inflation_is_progress() -> None:
