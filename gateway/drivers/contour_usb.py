@@ -134,7 +134,8 @@ def reading_of(record: Record, span: str | None = None) -> Reading | None:
         reasons=tuple(_reasons(record, flags, unit, span)),
         notes=tuple(_notes(record, flags)),
     )
-    reading = replace(reading, sequence=record.text(2) or None, provenance=record.encode())
+    # R-2 counts the results of one dump, in some models from the newest: it is no number of the record.
+    reading = replace(reading, provenance=record.encode())
     try:
         taken_at = moment(record.text(9))
     except DecodeError:

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gateway.codecs import lifescan
+from gateway.codecs import astm_records, lifescan
 from gateway.drivers import Driver, Events, Measured, Send, load
-from gateway.drivers.contour_usb import unwrapped, wrapped
+from gateway.drivers.contour_usb import reading_of, unwrapped, wrapped
 from gateway.drivers.freestyle_serial import Session as FreeStyle
 from gateway.drivers.onetouch_serial import session as onetouch
 from gateway.errors import DecodeError
 from gateway.model import Reading
 from gateway.model.serialised import reading_json
+from gateway.store.readings import record_key
 from gateway.testing import decode
 
 _AT = datetime(2026, 3, 2, 14, 10, tzinfo=UTC)
@@ -183,3 +184,11 @@ def test_no_line_raises_anything_else(line: bytes) -> None:
             parse(line)
         except DecodeError:
             continue
+
+
+def test_a_contour_result_is_the_same_record_wherever_it_stands_in_the_dump() -> None:
+    fields = (("", "", "", "Glucose"), "133", ("mg/dL", "P"), "", "B", "", "202603020910")
+    one, other = (reading_of(astm_records.record("R", place, *fields)) for place in ("1", "17"))
+    assert one is not None
+    assert other is not None
+    assert record_key("glucose-1", one) == record_key("glucose-1", other)
