@@ -1,4 +1,5 @@
-"""What a message that comes in means: who arrived, who left, whose particulars changed, what was ordered.
+"""What a message that comes in means: who arrived, who left, whose particulars changed, what was
+ordered, which device is on whom.
 
 Events of ADT: HL7 v2.5.1 chapter 3. A message that means nothing here is refused by name, never dropped.
 """
@@ -9,8 +10,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TypeAlias
 
-from gateway.hl7 import orders
+from gateway.hl7 import associations, orders
 from gateway.hl7.acknowledgement import Refusal
+from gateway.hl7.associations import Associated
 from gateway.hl7.demographics import Person, identifiers, person, person_of, visit_of
 from gateway.hl7.message import Message
 from gateway.hl7.orders import Ordered
@@ -52,7 +54,7 @@ class Merged:
     pairs: tuple[tuple[Person, tuple[str, ...]], ...]
 
 
-InboundEvent: TypeAlias = Arrived | Left | Updated | Merged | Ordered
+InboundEvent: TypeAlias = Arrived | Left | Updated | Merged | Ordered | Associated
 
 
 def meaning(message: Message, at: datetime) -> InboundEvent | Refusal:
@@ -128,5 +130,10 @@ _ADT: Mapping[str, _Reader] = MappingProxyType(
     }
 )
 _TYPES: Mapping[str, Mapping[str, _Reader]] = MappingProxyType(
-    {"ADT": _ADT, "ORM": {"O01": orders.ordered}, "OMG": {"O19": orders.ordered}}
+    {
+        "ADT": _ADT,
+        "ORM": {"O01": orders.ordered},
+        "OMG": {"O19": orders.ordered},
+        "ORU": {"R01": associations.associated},
+    }
 )

@@ -13,12 +13,13 @@ from gateway.errors import Hl7Error, UnsendableError
 from gateway.hl7.ekg_results import EkgParts
 from gateway.model import EkgRecording, Patient, Reading
 from gateway.service.association import Association, associate
+from gateway.service.device_identity import identities
 from gateway.service.device_time import by_unknown_clock, drift_noted, moment_of
 from gateway.service.ekg_step import measured
 from gateway.service.guards import guarded
 from gateway.service.outgoing import Outgoing
 from gateway.service.supervision import place_of
-from gateway.store import Database, encounters, readings, recordings
+from gateway.store import Database, associations, encounters, readings, recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +105,7 @@ class Acceptance:
             reading = await _measured(reading)
         reading = drift_noted(guarded(self._timed(reading, at)))
         if reading.ekg is not None:
-            reading, recorded = await self._recorded(reading, reading.ekg, room, at)
+            reading, recorded = await self._recorded(source, reading, reading.ekg, room, at)
 
         def work(db: sqlite3.Connection) -> Accepted:
             return self._accept(db, source, reading, recorded, room, at)
@@ -115,14 +116,14 @@ class Acceptance:
         return accepted
 
     async def _recorded(
-        self, reading: Reading, recording: EkgRecording, room: str | None, at: datetime
+        self, source: str, reading: Reading, recording: EkgRecording, room: str | None, at: datetime
     ) -> tuple[Reading, _Recorded | None]:
         """With the recording for the store and for messages; a fault in making it loses no reading.
 
         Whose it is may still change until it is stored; the messages are then made anew.
         """
         found = await asyncio.wrap_future(
-            self.database.submit(lambda db: self._association(db, reading, room, at))
+            self.database.submit(lambda db: self._association(db, source, reading, room, at))
         )
         patient = found.encounter.encounter.patient if found.encounter else None
         try:
@@ -147,7 +148,7 @@ class Acceptance:
         room: str | None,
         at: datetime,
     ) -> Accepted:
-        found = self._association(db, reading, room, at)
+        found = self._association(db, source, reading, room, at)
         if found.encounter is not None:
             reading = replace(reading, patient_id=found.encounter.encounter.patient.id)
         reading_id = readings.add(
@@ -174,15 +175,19 @@ class Acceptance:
             return Accepted(reading_id, held)
 
     def _association(
-        self, db: sqlite3.Connection, reading: Reading, room: str | None, at: datetime
+        self, db: sqlite3.Connection, source: str, reading: Reading, room: str | None, at: datetime
     ) -> Association:
         moment = moment_of(reading, at)
+        names = identities(source, reading.device)
+        is_unsure = by_unknown_clock(reading)
         return associate(
             moment,
             at,
             room=room,
             encounter=encounters.covering(db, room, moment) if room else None,
-            rival=encounters.covering(db, room, at) if room and by_unknown_clock(reading) else None,
+            rival=encounters.covering(db, room, at) if room and is_unsure else None,
+            worn=associations.covering(db, names, moment),
+            worn_now=associations.covering(db, names, at) if is_unsure else (),
             doubt=reading.doubt,
             longest=self.longest_encounter,
         )

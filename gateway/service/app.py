@@ -10,7 +10,7 @@ import structlog
 
 from gateway.drivers import Conversation
 from gateway.hl7.profiles import Profile
-from gateway.model import Device, Reading
+from gateway.model import Reading
 from gateway.service.acceptance import Acceptance, Accepted
 from gateway.service.certificate_watch import CertificateWatch
 from gateway.service.configuration import Configuration, DestinationTable
@@ -76,6 +76,7 @@ def _inbound(
         database=database,
         intake=Intake(
             zone=configuration.site.zone,
+            devices={name: table.device for name, table in configuration.devices.items()},
             ordering=ordering_of(configuration.orders),
             longest_encounter=timedelta(seconds=configuration.rooms.longest_encounter_s),
             rooms_by_order=configuration.orders.open_rooms,
@@ -149,7 +150,7 @@ class _Assembly:
             return Conversation.start(
                 driver,
                 table.driver_settings,
-                device=Device(model=table.model, serial=table.serial),
+                device=table.device,
                 zone=table.zone or self.configuration.site.zone,
             )
 

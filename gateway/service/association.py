@@ -1,9 +1,11 @@
-"""Whose reading is it? A pure decision from the device's room, the encounters there and the times."""
+"""Whose reading is it? A pure decision from the device's patient, its room's and the times."""
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from gateway.service.device_time import CLOCK_TOLERANCE
+from gateway.store import associations
 from gateway.store.encounters import StoredEncounter
 
 
@@ -22,6 +24,8 @@ def associate(
     room: str | None,
     encounter: StoredEncounter | None,
     rival: StoredEncounter | None = None,
+    worn: Sequence[associations.Association] = (),
+    worn_now: Sequence[associations.Association] = (),
     doubt: str | None = None,
     longest: timedelta,
 ) -> Association:
@@ -39,25 +43,67 @@ def associate(
     rival : StoredEncounter, optional
         The one of that room when the reading was received, where the moment is by a clock that nobody has
         read: a slow one makes what was measured now look like the patient's before.
+    worn : sequence of Association
+        Whom the device itself was on at that moment, or had been on: it goes before the room.
+    worn_now : sequence of Association
+        The same when the reading was received, where `rival` is asked for.
     doubt : str, optional
         As the reading states it.
     longest : timedelta
-        An encounter that has been open for longer is not trusted to be still so.
+        An encounter or association that has been open for longer is not trusted to be still so.
     """
-    if room is None:
+    holding = [each for each in worn if each.ended_at is None]
+    chosen = holding[0].encounter if holding else encounter
+    if chosen is None and room is None:
         return Association(None, "the device is bound to no room")
     if doubt is not None:
         return Association(None, doubt)
     if moment > received_at + CLOCK_TOLERANCE:
         return Association(None, "the device's clock is ahead of the gateway's")
-    if encounter is None:
+    if chosen is None:
         return Association(None, f"no patient was in {room} at that time")
-    if rival is not None and _patient(rival) != _patient(encounter):
+    if held := next(_contradictions(chosen, room, encounter, worn), None):
+        return Association(None, held)
+    if _is_another(chosen, (rival,)):
         return Association(None, f"the device's clock was not read, and {room} has another patient now")
-    if encounter.encounter.closed_at is None and moment - encounter.encounter.opened_at > longest:
-        return Association(None, f"the encounter in {room} has been open for very long")
-    return Association(encounter, None)
+    if _is_another(chosen, (each.encounter for each in worn_now if each.ended_at is None)):
+        return Association(None, "the device's clock was not read, and it is on another patient now")
+    if encounter is not None and _is_trusted(encounter, moment, longest):
+        return Association(encounter, None)
+    if holding:
+        is_recent = moment - holding[0].began_at <= longest
+        return (
+            Association(chosen, None)
+            if is_recent
+            else Association(None, "the device has been on its patient for very long")
+        )
+    return Association(None, f"the encounter in {room} has been open for very long")
 
 
-def _patient(stored: StoredEncounter) -> str:
-    return stored.encounter.patient.id
+def _contradictions(
+    chosen: StoredEncounter,
+    room: str | None,
+    encounter: StoredEncounter | None,
+    worn: Sequence[associations.Association],
+) -> Iterator[str]:
+    """What speaks against that patient."""
+    holding = [each for each in worn if each.ended_at is None]
+    if _is_another(chosen, (each.encounter for each in holding)):
+        yield "the device was put on two patients at the same moment"
+    if _is_another(chosen, (encounter,)):
+        yield f"the device was on another patient than the one in {room}"
+    opened_at = chosen.encounter.opened_at
+    if not holding and any(
+        each.ended_at and opened_at <= each.ended_at and not _is_another(chosen, (each.encounter,))
+        for each in worn
+    ):
+        yield f"the device had been taken off the patient in {room}"
+
+
+def _is_trusted(stored: StoredEncounter, moment: datetime, longest: timedelta) -> bool:
+    return stored.encounter.closed_at is not None or moment - stored.encounter.opened_at <= longest
+
+
+def _is_another(chosen: StoredEncounter, others: Iterable[StoredEncounter | None]) -> bool:
+    patient_id = chosen.encounter.patient.id
+    return any(other is not None and other.encounter.patient.id != patient_id for other in others)

@@ -25,6 +25,7 @@ from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7 import pcd01
 from gateway.hl7.oru import PANELS
 from gateway.hl7.profiles import PROFILES
+from gateway.model import Device
 from gateway.model.vocabulary import TERMS, UNITS, ReadingKind
 from gateway.service.destinations import (
     FHIR_KIND,
@@ -156,6 +157,11 @@ class DeviceTable(_Table):
     clock: ClockUse | None = None
     on_connect: Literal["take", "hold"] = "take"
     settings: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def device(self) -> Device:
+        """The device as far as the configuration knows it."""
+        return Device(model=self.model, serial=self.serial)
 
     @property
     def driver_settings(self) -> dict[str, str]:

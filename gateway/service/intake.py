@@ -1,7 +1,7 @@
-"""What a message that came in changes: rooms, patients and orders, in one transaction with its answer."""
+"""What a message that came in changes: who is where, what was ordered; in one transaction with its answer."""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import partial
@@ -11,13 +11,15 @@ import structlog
 from gateway.hl7 import Message
 from gateway.hl7.acknowledgement import Refusal
 from gateway.hl7.answers import Reply, build_answers
+from gateway.hl7.associations import Associated
 from gateway.hl7.demographics import Person
 from gateway.hl7.inbound import Arrived, InboundEvent, Left, Merged, Updated, meaning
 from gateway.hl7.orders import Ordered, Request
 from gateway.hl7.timestamps import read_time
-from gateway.model import Encounter, Patient
+from gateway.model import Device, Encounter, Patient
+from gateway.service.device_identity import meant
 from gateway.service.ordering import Asked, Ordering, carry_out
-from gateway.store import encounters, inbound, merging, movements, orders, outbox, patients
+from gateway.store import associations, encounters, inbound, merging, movements, orders, outbox, patients
 from gateway.store.movements import Said
 
 
@@ -28,7 +30,9 @@ class Intake:
     Parameters
     ----------
     zone : tzinfo
-        The site's, of an order's times that state none.
+        The site's, of times in orders and associations that state none.
+    devices : mapping of str to Device
+        As the configuration has them, by name: of these it is told who they are on.
     ordering : Ordering
     longest_encounter : timedelta
         An order for later than that puts nobody into a room yet.
@@ -37,6 +41,7 @@ class Intake:
     """
 
     zone: tzinfo
+    devices: Mapping[str, Device] = field(default_factory=dict)
     ordering: Ordering = field(default_factory=Ordering)
     longest_encounter: timedelta = timedelta(hours=2)
     rooms_by_order: bool = True
@@ -91,8 +96,34 @@ class Intake:
             case Merged(pairs):
                 for person, retired in pairs:
                     merging.merge(db, person.patient, person.stated, retired, said, at)
+            case Associated():
+                return self._associated(db, event, sender, said)
             case Ordered():
                 return self._ordered(db, event, sender, moment, at)
+        return ()
+
+    def _associated(
+        self, db: sqlite3.Connection, report: Associated, sender: str, said: Said
+    ) -> Sequence[Reply] | Refusal:
+        found = meant(db, self.devices, report.devices)
+        if len(found) != 1:
+            named = "several devices here have" if found else "no device here has"
+            return Refusal(204, f"{named} one of the identifiers", "PRT", 10)
+        instance = report.instance if "^" in report.instance else f"{report.instance} of {sender}"
+        patient = _learn(db, report.person, said)
+        if report.at is None:
+            associations.void(db, instance, said)
+        else:
+            (devices,) = found.values()
+            associations.keep(
+                db,
+                instance,
+                devices,
+                replace(report.encounter, patient=patient),
+                is_end=report.word == "ended",
+                at=self._zoned(report.at),
+                said=said,
+            )
         return ()
 
     def _ordered(

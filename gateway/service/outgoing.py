@@ -215,7 +215,8 @@ def _message(
 ) -> bytes:
     """The reading as that destination wants it."""
     patient = stored.encounter.patient
-    encounter = stored.encounter if stored.encounter.room else None
+    is_placed = stored.encounter.room or stored.encounter.location
+    encounter = stored.encounter if is_placed else None
     if isinstance(profile, Profile):
         return build_oru(
             reading,

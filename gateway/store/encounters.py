@@ -51,7 +51,8 @@ def opened_at(db: sqlite3.Connection, patient_id: str) -> datetime | None:
 def last_ended(db: sqlite3.Connection, room: str, patient_id: str) -> datetime | None:
     """When the latest of the encounters ended that were in the room or of the patient."""
     row = db.execute(
-        "SELECT MAX(closed_at) AS at FROM encounter WHERE room = ? OR patient_id = ?", (room, patient_id)
+        "SELECT MAX(closed_at) AS at FROM encounter WHERE room <> '' AND (room = ? OR patient_id = ?)",
+        (room, patient_id),
     ).fetchone()
     return None if row["at"] is None else instant(row["at"])
 

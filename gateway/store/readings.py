@@ -122,6 +122,12 @@ def latest(db: sqlite3.Connection, count: int, *, held: bool = False) -> tuple[S
     return tuple(map(_stored, reversed(rows.fetchall())))
 
 
+def latest_device(db: sqlite3.Connection, source: str) -> Device:
+    """What the device of that name in the configuration last said of itself; nothing where it never did."""
+    row = db.execute("SELECT * FROM reading WHERE source = ? ORDER BY id DESC LIMIT 1", (source,)).fetchone()
+    return Device() if row is None else _stored(row).reading.device
+
+
 def raw(db: sqlite3.Connection, reading_id: int) -> bytes:
     return bytes(db.execute("SELECT raw FROM reading WHERE id = ?", (reading_id,)).fetchone()["raw"])
 

@@ -148,6 +148,18 @@ MIGRATIONS = (
     -- Which device sent it, as the link knew it: what is read of it later names the device all the same.
     ALTER TABLE journal ADD COLUMN device_id TEXT;
     """,
+    """
+    CREATE TABLE association (
+        device       TEXT NOT NULL,           -- one of its identifiers, a row for each
+        instance     TEXT NOT NULL,           -- the same in all that is said of one association
+        is_end       INTEGER NOT NULL,
+        encounter_id INTEGER NOT NULL REFERENCES encounter,
+        at           TEXT NOT NULL,           -- when it began or ended
+        PRIMARY KEY (device, instance, is_end)
+    ) STRICT;
+    CREATE INDEX associations_by_instance ON association (instance);
+    CREATE INDEX readings_of_a_device ON reading (source, id);
+    """,
 )
 
 
