@@ -25,6 +25,11 @@ from gateway.service.intake import Intake
 from gateway.service.mllp_connection import MllpConnection
 from gateway.service.outgoing import Outgoing
 from gateway.store import Database, encounters, outbox, readings
+from gateway.testing.fake_ehr import send
+from gateway.testing.gateway_process import GatewayProcess
+from gateway.testing.talking_scale import write_site
+
+from .test_killed_gateway import free_port
 
 ZONE = ZoneInfo("America/New_York")
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
@@ -145,6 +150,23 @@ def test_a_report_through_the_socket_is_on_disk_before_its_answer_and_files_the_
     answer, stored = asyncio.run(run())
     assert (answer.get("MSH-9.1"), answer.get("MSA-1"), stored) == ("ACK", "CA", ["SN-77"])
     assert _filed(database) == ("1", None)
+
+
+def test_a_gateway_knows_the_devices_of_its_configuration(tmp_path: Path):
+    async def run() -> list[tuple[str, ...]]:
+        inbound, nobody = await free_port(), await free_port()
+        gateway = GatewayProcess(
+            write_site(tmp_path, inbound=inbound, ehr=nobody, scale=nobody), lambda _: None
+        )
+        await gateway.start()
+        answers = [
+            await send(_report(device=device), "127.0.0.1", inbound, timeout_s=60)
+            for device in ("scale", "scale-4")
+        ]
+        await gateway.stop()
+        return [_told(answer) for answer in answers]
+
+    assert asyncio.run(run()) == [("CA", "", "", ""), ("CR", "PRT", "10", "204")]
 
 
 def test_the_result_names_the_place_and_the_visit_of_the_report(database: Database):
