@@ -2,7 +2,8 @@
 
 It checks segments, groups and fields; types and tables it lets pass. What it is known to refuse wrongly is
 not held against a message: a v2.3 order without its timing (ORC-7, OBR-27), an order's detail that is one of
-several kinds and not all of them, OBX-20, which v2.5.1 reserves for what v2.6 has there, and messages whose
+several kinds and not all of them, OBX-20, which v2.5.1 reserves for what v2.6 has there, a query's QPD-3 that
+repeats (chapter 5 has its type and its repetitions be those of the query's profile), and messages whose
 MSH-9 names no structure that it could look up. Segments of a site's own (Z), which the standard lets stand
 anywhere, it is not shown: it would take what follows for another group.
 """
@@ -15,7 +16,7 @@ from gateway.hl7.message import Message
 _WRONGLY_REFUSED = (
     re.compile(r"Missing required child (OBR\.OBR_27|ORC\.ORC_7)"),
     re.compile(r"Missing required child OR[MR]_O0[12]_(ORDER_DETAIL|CHOICE)\.(RQD|RQ1|RXO|ODS|ODT)"),
-    re.compile(r"Child limit exceeded OBX\.OBX_20"),
+    re.compile(r"Child limit exceeded (OBX\.OBX_20|QPD\.QPD_3)"),
     re.compile(r"Unknown element found: None\.<Message >"),
 )
 _ELEMENT = re.compile(r"\b([A-Z][A-Z0-9]{2})_(\d+)(?:_(\d+))?\b")

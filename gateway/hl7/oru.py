@@ -88,7 +88,7 @@ def build_oru(
     if reading.taken_at is None:
         raise Hl7Error("nobody said when it was measured", segment="OBR", field=7)
     measured_at = profile.time(reading.taken_at)
-    segments: list[SegmentValues] = [_header(control_id, sent_at, profile), _person(patient)]
+    segments: list[SegmentValues] = [_header(control_id, sent_at, profile), patient_segment(patient)]
     if encounter is not None:
         segments.append(_visit(encounter))
     placer = Er7(placer_number)
@@ -135,10 +135,11 @@ def _header(control_id: str, sent_at: datetime, profile: Profile) -> SegmentValu
     )
 
 
-def _person(patient: Patient) -> SegmentValues:
+def patient_segment(patient: Patient, number: int = 1) -> SegmentValues:
+    """The patient's PID; `number` is its PID-1."""
     identifiers: Field = [(i.value, "", "", i.authority, i.type) for i in patient.identifiers]
     name = (patient.family_name, patient.given_name, patient.middle_name)
-    return ("PID", {1: 1, 3: identifiers, 5: name, 7: patient.birth_date, 8: patient.sex})
+    return ("PID", {1: number, 3: identifiers, 5: name, 7: patient.birth_date, 8: patient.sex})
 
 
 def _visit(encounter: Encounter) -> SegmentValues:

@@ -23,6 +23,7 @@ from gateway.service.journal import Journal
 from gateway.service.lane import Lane
 from gateway.service.mllp_sender import MllpSender
 from gateway.service.outgoing import AnyProfile, Outgoing, ordering_of
+from gateway.service.patient_queries import PatientQueries, query_form
 from gateway.service.sender import Sender
 from gateway.service.supervision import supervised
 from gateway.store import Database
@@ -109,10 +110,25 @@ class _Assembly:
             longest_encounter=timedelta(seconds=self.configuration.rooms.longest_encounter_s),
             queued=queued,
         )
-        devices = {name: self._device(name, acceptance) for name in self.configuration.devices}
+        queries = self._queries(outgoing, queued)
+        devices = {name: self._device(name, acceptance, queries) for name in self.configuration.devices}
         running = {f"lane {name}": lane.run for name, lane in lanes.items()}
         running |= {f"device {name}": device.run for name, device in devices.items()}
+        running |= {"patient queries": queries.run} if queries else {}
         return running | ({"certificates": self.watch.run} if self.watch.tables else {})
+
+    def _queries(self, outgoing: Outgoing, queued: Callable[[], None]) -> PatientQueries | None:
+        table = self.configuration.patients.query
+        if table is None:
+            return None
+        return PatientQueries(
+            table=table,
+            form=query_form(table, self.configuration.site),
+            database=self.database,
+            outgoing=outgoing,
+            queued=queued,
+            peer_seen=partial(self.watch.seen, "patients.query.tls"),
+        )
 
     def _lane(self, name: str, profile: AnyProfile) -> Lane:
         destination = self.configuration.destinations[name]
@@ -140,7 +156,7 @@ class _Assembly:
             return FhirSender(destination)
         return FolderSender(destination)
 
-    def _device(self, name: str, acceptance: Acceptance) -> DeviceTask:
+    def _device(self, name: str, acceptance: Acceptance, queries: PatientQueries | None) -> DeviceTask:
         table = self.configuration.devices[name]
         driver = self.configuration.driver(name)
         journal = Journal(self.database, name)
@@ -155,7 +171,10 @@ class _Assembly:
             )
 
         async def accept(reading: Reading, at: datetime) -> Accepted:
-            return await acceptance.accept(name, reading, room=room, at=at)
+            accepted = await acceptance.accept(name, reading, room=room, at=at)
+            if queries is not None and accepted.reading_id is not None and accepted.held is not None:
+                queries.ask(accepted.reading_id)
+            return accepted
 
         return DeviceTask(
             name=name,

@@ -24,6 +24,7 @@ from gateway.drivers.conversation import check_settings
 from gateway.errors import ConfigError, GatewayError, Problem
 from gateway.hl7 import pcd01
 from gateway.hl7.oru import PANELS
+from gateway.hl7.patient_query import QUERY_NAME
 from gateway.hl7.profiles import PROFILES
 from gateway.model import Device
 from gateway.model.vocabulary import TERMS, UNITS, ReadingKind
@@ -38,7 +39,7 @@ from gateway.service.destinations import (
     key_path,
     kind_of,
 )
-from gateway.service.message_options import MessageOptions, Zone
+from gateway.service.message_options import OID, MessageOptions, Zone
 from gateway.service.tls_settings import ClientTls, InboundTls
 from gateway.transports import HOLD_OFF_S, check_line, check_url, uncommon_line
 
@@ -54,6 +55,12 @@ def _address(text: object) -> object:
 
 def _line(text: object) -> object:
     return SerialLine.parse(text) if isinstance(text, str) else text
+
+
+def _oid(text: object) -> object:
+    if isinstance(text, str) and not OID.fullmatch(text):
+        raise ValueError("not an OID")
+    return text
 
 
 M = TypeVar("M", bound=BaseModel)
@@ -183,7 +190,33 @@ class OrdersTable(_Table):
     open_rooms: bool = True
 
 
-S = TypeVar("S", InboundTable, DestinationTable)
+class PatientQueryTable(_Table):
+    """Whom to ask for the patient of an identifier that was scanned or typed at a device (PDQ).
+
+    `authority` is the one that gave such identifiers, and `authority_oid` the universal identifier of it;
+    `domains` are the authorities whose identifiers are wanted (QPD-8), all where none is named.
+    """
+
+    address: HostPort
+    authority: str = Field(min_length=1)
+    authority_oid: Annotated[str, BeforeValidator(_oid)] = ""
+    domains: tuple[str, ...] = ()
+    application: str = "EHR"
+    facility: str = ""
+    query_name: str = Field(default=QUERY_NAME, min_length=1)
+    answer_timeout_s: float = Field(default=10.0, gt=0)
+    longest_backoff_s: float = Field(default=60.0, gt=0)
+    at_start: int = Field(default=100, ge=0)
+    tls: ClientTls | None = None
+
+
+class PatientsTable(_Table):
+    """How patients are known besides by the EHR's messages."""
+
+    query: PatientQueryTable | None = None
+
+
+S = TypeVar("S", InboundTable, DestinationTable, PatientQueryTable)
 
 
 class Configuration(_Table):
@@ -196,6 +229,7 @@ class Configuration(_Table):
     drivers: DriversTable = DriversTable()
     rooms: RoomsTable = RoomsTable()
     orders: OrdersTable = OrdersTable()
+    patients: PatientsTable = PatientsTable()
     destinations: dict[str, _Destination] = Field(min_length=1)
     devices: dict[str, DeviceTable] = Field(default_factory=dict)
 
@@ -211,7 +245,8 @@ class Configuration(_Table):
     def tls(self) -> dict[str, ClientTls | InboundTls]:
         """Every table that secures a connection, by its key path."""
         found: dict[str, ClientTls | InboundTls | None] = {
-            "inbound.tls": self.inbound.tls if self.inbound else None
+            "inbound.tls": self.inbound.tls if self.inbound else None,
+            "patients.query.tls": self.patients.query.tls if self.patients.query else None,
         }
         found |= {
             f"destinations.{name}.tls": table.tls
@@ -281,9 +316,11 @@ def _absolute(found: Configuration, folder: Path) -> Configuration:
     store = found.store.model_copy(update={"path": folder / found.store.path})
     own = found.drivers.folder
     drivers = found.drivers.model_copy(update={"folder": folder / own if own else None})
+    query = found.patients.query
     tables = {
         "store": store,
         "drivers": drivers,
+        "patients": found.patients.model_copy(update={"query": query and _secured(query, folder)}),
         "inbound": found.inbound and _secured(found.inbound, folder),
         "destinations": {name: _relative(table, folder) for name, table in found.destinations.items()},
     }
@@ -325,6 +362,7 @@ _FIXES = {
 }
 _EXAMPLES = {
     "not HOST:PORT": "write it as 10.0.0.5:2575",
+    "not an OID": "write it as 2.16.840.1.113883.19",
     "not a time zone": "write it as Europe/Berlin",
     "not the settings of a serial line": "write it as 9600 8N1",
     "not a pin": "write it as sha256: and 64 hexadecimal digits",

@@ -24,7 +24,7 @@ def _zone(text: object) -> object:
 Zone = Annotated[ZoneInfo, BeforeValidator(_zone)]
 _PLACE = re.compile(r"([1-9][0-9]?)(?:\.([1-9][0-9]?))?", re.ASCII)
 _EUI_64 = re.compile(r"[0-9A-F]{16}", re.ASCII)
-_OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
+OID = re.compile(r"[0-2](\.(0|[1-9][0-9]*))+", re.ASCII)
 
 
 class CodeTable(BaseModel):
@@ -103,12 +103,12 @@ class MessageOptions(BaseModel):
 
     def _universal_id(self) -> tuple[str, ...]:
         stated = self.sending_application_id
-        return () if stated is None else (stated, "ISO" if _OID.fullmatch(stated) else "EUI-64")
+        return () if stated is None else (stated, "ISO" if OID.fullmatch(stated) else "EUI-64")
 
     def problems(self, where: str, profile: Profile) -> Iterator[Problem]:
         """What cannot be, each with its key path and the fix."""
         stated = self.sending_application_id
-        if stated is not None and not (_EUI_64.fullmatch(stated) or _OID.fullmatch(stated)):
+        if stated is not None and not (_EUI_64.fullmatch(stated) or OID.fullmatch(stated)):
             fix = "give sixteen hexadecimal digits in capitals, or an object identifier"
             yield Problem(f"{where}.sending_application_id", "neither an EUI-64 nor an OID", fix)
         if self.times == "local" and profile.nomenclature == "MDC":

@@ -5,7 +5,7 @@ comes twice is acknowledged twice and kept once, another message under a control
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -17,6 +17,7 @@ from gateway.errors import Hl7Error, TransportError
 from gateway.hl7 import Message, mllp, parse
 from gateway.hl7.acknowledgement import Refusal, Result, build_acknowledgement, refuse_unreadable
 from gateway.hl7.building import build
+from gateway.model import Patient
 from gateway.service import tls
 from gateway.service.configuration import Address
 from gateway.service.mllp_connection import MllpConnection, hang_up, next_events
@@ -24,6 +25,7 @@ from gateway.service.tls_settings import ClientTls, ServerTls
 from gateway.testing.ehr_archive import Archive
 from gateway.testing.ehr_check import validated
 from gateway.testing.ehr_faults import REFUSING, Fault, FaultDice, FaultKind
+from gateway.testing.ehr_patients import answer_query, asks_for_patients
 
 Verdict = Literal["taken", "repeated", "conflict", "invalid", "refused", "unreadable"]
 
@@ -94,6 +96,8 @@ class FakeEhr:
         The same seed and messages give the same faults.
     check : callable
         Says why a message is not to be taken, or None. Takes tens of milliseconds where it is left out.
+    patients : sequence of Patient
+        Whom a patient demographics query (QBP^Q22) finds.
     late_s, slow_s : float
         How late ``late`` is, and how slow ``slow``.
     on_delivery : callable
@@ -122,6 +126,7 @@ class FakeEhr:
     faults: tuple[Fault, ...] = ()
     seed: int = 0
     check: Check = validated
+    patients: Sequence[Patient] = ()
     late_s: float = 2.0
     slow_s: float = 0.25
     on_delivery: Callable[[Delivery], None] = lambda _: None
@@ -240,15 +245,15 @@ class FakeEhr:
         if refusal is not None:
             self._archive.keep_refused(message.control_id, data)
         acknowledged = self._another(message) if FaultKind.WRONG_ID in struck else message
-        answer = build_acknowledgement(
-            acknowledged,
-            _result(verdict, refusal, struck),
-            control_id=self._control_id(),
-            at=_now(),
-            refusal=refusal,
-        )
+        answer = self._answered(acknowledged, _result(verdict, refusal, struck), refusal)
         reason = refusal.text if refusal else ""
         return self._recorded(Delivery(_now(), verdict, message, reason, struck, answer))
+
+    def _answered(self, message: Message, result: Result, refusal: Refusal | None) -> bytes:
+        control_id = self._control_id()
+        if result == "accept" and asks_for_patients(message):
+            return answer_query(message, self.patients, control_id=control_id, at=_now())
+        return build_acknowledgement(message, result, control_id=control_id, at=_now(), refusal=refusal)
 
     def _decided(self, message: Message, struck: frozenset[FaultKind]) -> tuple[Verdict, Refusal | None]:
         """What becomes of a message. One that is taken is on disk when this returns."""

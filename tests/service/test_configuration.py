@@ -294,6 +294,37 @@ def test_a_mistake_in_tls_is_named_like_any_other(tmp_path: Path, good: str, bad
     assert found.startswith(problem)
 
 
+QUERY = """
+[patients.query]
+address = "10.0.0.5:3700"
+authority = "NORTH"
+authority_oid = "2.16.840.1.113883.19.4"
+tls = { ca = "ca.pem" }
+"""
+
+
+def test_whom_to_ask_for_patients_is_a_table_like_a_destination(tmp_path: Path):
+    found = _load(tmp_path, GOOD + QUERY)
+    assert found.patients.query is not None
+    assert (str(found.patients.query.address), found.patients.query.domains) == ("10.0.0.5:3700", ())
+    assert found.tls["patients.query.tls"].ca == tmp_path / "ca.pem"
+    assert _load(tmp_path, GOOD).patients.query is None
+
+
+@pytest.mark.parametrize(
+    ("good", "bad", "problem"),
+    [
+        ('authority = "NORTH"\n', "", "patients.query.authority: field required; add it"),
+        ("10.0.0.5:3700", "10.0.0.5", "patients.query.address: not HOST:PORT; write it as"),
+        ("2.16.840", "urn:oid:2", "patients.query.authority_oid: not an OID; write it as 2.16.840."),
+        ("authority_oid", "oid", "patients.query.oid: extra inputs are not permitted; remove it"),
+    ],
+)
+def test_a_mistake_in_whom_to_ask_is_named_like_any_other(tmp_path: Path, good: str, bad: str, problem: str):
+    (found,) = _problems(tmp_path, GOOD + QUERY.replace(good, bad))
+    assert found.startswith(problem)
+
+
 def test_a_device_is_opened_on_the_line_that_is_chosen_for_it(tmp_path: Path):
     on_7e1 = '"rfc2217://10.0.3.21:4001"\nline = "2400 7E1"'
     found = _load(tmp_path, GOOD.replace('"socket://10.0.3.21:4001"', on_7e1))

@@ -113,6 +113,9 @@ FIELDS: Mapping[str, tuple[Field, ...]] = MappingProxyType(
             Field(3, "CWE", required=True, table="0357", since=V2_5),
             Field(4, "ID", required=True, table="0516", since=V2_5),
         ),
+        "QPD": (Field(1, "CE", required=True), Field(2, required=True), Field(3, repeats=True)),
+        "RCP": (Field(1, "ID", table="0091"),),
+        "QAK": (Field(1, required=True), Field(2, "ID", required=True, table="0208")),
         "SPM": (Field(1, "SI"), Field(4, "CWE", required=True)),
         "NK1": (Field(1, "SI", required=True), Field(2, "XPN", repeats=True)),
     }

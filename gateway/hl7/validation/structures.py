@@ -1,7 +1,8 @@
 """Which segments a message has, in which order: the standard's own notation, read and matched.
 
-``[X]`` may be absent, ``{X}`` may repeat, ``X|Y`` is one of them. HL7 v2.5.1 chapters 2, 3, 4 and 7. Segments
-that begin with Z stand anywhere. A result before an order within OMG^O19 is known by its PID.
+``[X]`` may be absent, ``{X}`` may repeat, ``X|Y`` is one of them. HL7 v2.5.1 chapters 2, 3, 4, 5 and 7, and
+for QBP^Q22 and its answer IHE ITI-21. Segments that begin with Z stand anywhere. A result before an order
+within OMG^O19 is known by its PID.
 """
 
 import re
@@ -43,6 +44,8 @@ _STRUCTURES = {
     " [{SPM}]}]",
     "ORU_R01": "MSH [{SFT}] {[PID [PD1] [{NTE}] [{NK1}] [PV1 [PV2]]] {[ORC] OBR [{NTE}] [{TQ1 [{TQ2}]}] [CTD]"
     " [{OBX [{NTE}]}] [{FT1}] [{CTI}] [{SPM [{OBX}]}]}} [DSC]",
+    "QBP_Q21": "MSH [{SFT}] QPD RCP [DSC]",
+    "RSP_K21": "MSH [{SFT}] MSA [{ERR}] QAK QPD [{PID [PD1] [{NK1}] [QRI]}] [DSC]",
 }
 _OF_MESSAGES: Mapping[str, str] = MappingProxyType(
     {
@@ -59,6 +62,8 @@ _OF_MESSAGES: Mapping[str, str] = MappingProxyType(
         "ORR^O02": "ORR_O02",
         "ORG^O20": "ORG_O20",
         "ORU^R01": "ORU_R01",
+        "QBP^Q22": "QBP_Q21",
+        "RSP^K22": "RSP_K21",
     }
 )
 _TOKEN = re.compile(r"[\[\]{}]|[A-Z0-9|]+")
