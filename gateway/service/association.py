@@ -55,13 +55,13 @@ def associate(
     holding = [each for each in worn if each.ended_at is None]
     chosen = holding[0].encounter if holding else encounter
     if chosen is None and room is None:
-        return Association(None, "the device is bound to no room")
+        return Association(None, _NO_ROOM)
     if doubt is not None:
         return Association(None, doubt)
     if moment > received_at + CLOCK_TOLERANCE:
         return Association(None, "the device's clock is ahead of the gateway's")
     if chosen is None:
-        return Association(None, f"no patient was in {room} at that time")
+        return Association(None, f"{_NOBODY} {room} at that time")
     if held := next(_contradictions(chosen, room, encounter, worn), None):
         return Association(None, held)
     if _is_another(chosen, (rival,)):
@@ -78,6 +78,15 @@ def associate(
             else Association(None, "the device has been on its patient for very long")
         )
     return Association(None, f"the encounter in {room} has been open for very long")
+
+
+def is_of_nobody(held: str) -> bool:
+    """Whether that reason says no more than that there was no patient: nothing speaks for another one."""
+    return held.startswith((_NO_ROOM, _NOBODY))
+
+
+_NO_ROOM = "the device is bound to no room"
+_NOBODY = "no patient was in"
 
 
 def _contradictions(

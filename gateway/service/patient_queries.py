@@ -21,6 +21,7 @@ from gateway.hl7.ekg_results import EkgParts
 from gateway.hl7.patient_query import Authority, PatientQuery, QueryForm, Unfound, build_query, read_answer
 from gateway.model import Patient
 from gateway.service import tls
+from gateway.service.association import is_of_nobody
 from gateway.service.backoff import Backoff
 from gateway.service.configuration import PatientQueryTable, Site
 from gateway.service.device_time import CLOCK_TOLERANCE, moment_of
@@ -41,12 +42,12 @@ def asked_identifier(stored: StoredReading | None) -> str | None:
     """What the EHR can be asked by; None where nobody but a person can say whose the reading is.
 
     A reading whose time is in doubt waits for a person though its patient be known: it would be filed under
-    a time that is nobody's. So does one that has a patient, and of which no message could be built.
+    a time that is nobody's. So does one for which room and device name somebody, but not beyond doubt.
     """
-    if stored is None or stored.held is None or stored.withdrawn is not None:
+    if stored is None or stored.held is None or not is_of_nobody(stored.held):
         return None
     reading = stored.reading
-    if stored.encounter_id is not None or reading.status == "rejected" or reading.doubt is not None:
+    if reading.status == "rejected" or reading.doubt is not None:
         return None
     if moment_of(reading, stored.accepted_at) > stored.accepted_at + CLOCK_TOLERANCE:
         return None

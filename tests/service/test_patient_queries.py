@@ -323,6 +323,14 @@ def test_a_reading_that_its_room_gives_a_patient_is_not_asked_about(bench: Bench
     assert asked_identifier(bench.find(bench.accept())) is None
 
 
+def test_nobody_is_asked_where_the_room_names_a_patient_who_is_not_beyond_doubt(bench: Bench):
+    long_here = Encounter(room="EXAM4", patient=BEN, opened_at=NOW - timedelta(hours=5))
+    bench.database.do(lambda db: encounters.open_encounter(db, long_here))
+    stored = bench.find(bench.accept())
+    assert stored.held == "the encounter in EXAM4 has been open for very long"
+    assert asked_identifier(stored) is None
+
+
 def test_the_log_names_nothing_of_the_patient(bench: Bench):
     with capture_logs() as logs:
         bench.settle(_ehr(ALMA), bench.accept())
