@@ -5,6 +5,7 @@ import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Self
 
 import structlog
@@ -19,7 +20,7 @@ from gateway.service.ekg_step import measured
 from gateway.service.guards import guarded
 from gateway.service.outgoing import Outgoing
 from gateway.service.supervision import place_of
-from gateway.store import Database, associations, encounters, readings, recordings
+from gateway.store import Database, associations, encounters, patients, readings, recordings
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +181,7 @@ class Acceptance:
         moment = moment_of(reading, at)
         names = identities(source, reading.device)
         is_unsure = by_unknown_clock(reading)
+        entered = (reading.subject or "").strip()
         return associate(
             moment,
             at,
@@ -189,5 +191,6 @@ class Acceptance:
             worn=associations.covering(db, names, moment),
             worn_now=associations.covering(db, names, at) if is_unsure else (),
             doubt=reading.doubt,
+            is_entered=partial(patients.has, db, number=entered) if entered else None,
             longest=self.longest_encounter,
         )

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -171,6 +171,8 @@ class _Assembly:
             )
 
         async def accept(reading: Reading, at: datetime) -> Accepted:
+            if table.entered_id == "other":
+                reading = replace(reading, subject=None)
             accepted = await acceptance.accept(name, reading, room=room, at=at)
             if queries is not None and accepted.reading_id is not None and accepted.held is not None:
                 queries.ask(accepted.reading_id)

@@ -1,9 +1,10 @@
 """Whose reading is it? A pure decision from the device's patient, its room's and the times."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from gateway.model import Patient
 from gateway.service.device_time import CLOCK_TOLERANCE
 from gateway.store import associations
 from gateway.store.encounters import StoredEncounter
@@ -27,6 +28,7 @@ def associate(
     worn: Sequence[associations.Association] = (),
     worn_now: Sequence[associations.Association] = (),
     doubt: str | None = None,
+    is_entered: Callable[[Patient], bool] | None = None,
     longest: timedelta,
 ) -> Association:
     """The encounter that the reading belongs to.
@@ -49,6 +51,9 @@ def associate(
         The same when the reading was received, where `rival` is asked for.
     doubt : str, optional
         As the reading states it.
+    is_entered : callable, optional
+        Whether the identifier that was typed or scanned at the device is the patient's; None where there was
+        none. It speaks against a patient, and for none.
     longest : timedelta
         An encounter or association that has been open for longer is not trusted to be still so.
     """
@@ -64,6 +69,8 @@ def associate(
         return Association(None, f"{_NOBODY} {room} at that time")
     if held := next(_contradictions(chosen, room, encounter, worn), None):
         return Association(None, held)
+    if is_entered is not None and not is_entered(chosen.encounter.patient):
+        return Association(None, "the identifier that was entered at the device is not this patient's")
     if _is_another(chosen, (rival,)):
         return Association(None, f"the device's clock was not read, and {room} has another patient now")
     if _is_another(chosen, (each.encounter for each in worn_now if each.ended_at is None)):

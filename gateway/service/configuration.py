@@ -163,6 +163,7 @@ class DeviceTable(_Table):
     hold_off_s: float | None = Field(default=None, ge=0)
     clock: ClockUse | None = None
     on_connect: Literal["take", "hold"] = "take"
+    entered_id: Literal["patient", "other"] = "patient"
     settings: dict[str, str] = Field(default_factory=dict)
 
     @property

@@ -24,6 +24,20 @@ def survivor(db: sqlite3.Connection, patient_id: str) -> str:
     return last
 
 
+def has(db: sqlite3.Connection, patient: Patient, number: str) -> bool:
+    """Whether a number without its authority is one of the patient's, those that were given up among them.
+
+    Zeros in front count for nothing: devices fill up their field with them.
+    """
+    bare = number.lstrip("0")
+    if any(bare == identifier.value.lstrip("0") for identifier in patient.identifiers):
+        return True
+    given_up = db.execute(
+        "SELECT id FROM retired WHERE ltrim(substr(id, 1, instr(id || '@', '@') - 1), '0') = ?", (bare,)
+    )
+    return any(survivor(db, row["id"]) == patient.id for row in given_up.fetchall())
+
+
 def learn(db: sqlite3.Connection, patient: Patient, stated: Collection[Particular], said: Said) -> Patient:
     """The patient as known now that a message has stated some particulars.
 

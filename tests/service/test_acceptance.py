@@ -17,10 +17,12 @@ from gateway.hl7.profiles import PROFILES
 from gateway.model import Device, Encounter, Identifier, Observation, Patient, Reading, rejected
 from gateway.service.acceptance import Acceptance, Accepted
 from gateway.service.outgoing import Outgoing
-from gateway.store import Database, encounters, outbox, readings
+from gateway.store import Database, encounters, outbox, patients, readings
+from gateway.store.movements import Said
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 ALMA = Patient((Identifier("8834021", "NORTH", "MR"),), family_name="TESTPATIENT", given_name="ALMA")
+_NOT_THEIRS = "the identifier that was entered at the device is not this patient's"
 WEIGHT = Reading(kind="weight", observations=(Observation("weight", Decimal("72.40"), "kg"),))
 
 
@@ -300,3 +302,30 @@ def test_two_equal_weights_that_arrive_in_one_piece_are_two(database: Database):
     events = scale.received((stable * 2 + empty) * 2, "", NOW)
     weights = [event.reading for event in events if isinstance(event, Measured)]
     assert [_accept(database, weight).reading_id for weight in weights] == [1, 2]
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+@pytest.mark.parametrize(
+    ("entered", "held"),
+    [
+        ("8834021", None),
+        (" 8834021 ", None),
+        ("0008834021", None),
+        ("883402", _NOT_THEIRS),
+        ("5550123", _NOT_THEIRS),
+    ],
+)
+def test_an_identifier_entered_at_the_device_speaks_against_another_patient(
+    entered: str, held: str | None, database: Database
+) -> None:
+    accepted = _accept(database, replace(WEIGHT, subject=entered))
+    assert accepted.held == held
+    assert bool(accepted.control_ids) == (held is None)
+
+
+@pytest.mark.usefixtures("alma_in_exam3")
+def test_a_wristband_with_an_identifier_that_was_given_up_is_still_the_patients(database: Database) -> None:
+    merged = Said("NORTH", "20260302142000")
+    database.do(lambda db: patients.retire(db, "1110001@NORTH", ALMA.id, merged))
+    assert _accept(database, replace(WEIGHT, subject="1110001")).held is None
+    assert _accept(database, replace(WEIGHT, subject="111000")).held == _NOT_THEIRS

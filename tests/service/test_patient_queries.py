@@ -327,7 +327,7 @@ def test_nobody_is_asked_where_the_room_names_a_patient_who_is_not_beyond_doubt(
     long_here = Encounter(room="EXAM4", patient=BEN, opened_at=NOW - timedelta(hours=5))
     bench.database.do(lambda db: encounters.open_encounter(db, long_here))
     stored = bench.find(bench.accept())
-    assert stored.held == "the encounter in EXAM4 has been open for very long"
+    assert stored.held == "the identifier that was entered at the device is not this patient's"
     assert asked_identifier(stored) is None
 
 
