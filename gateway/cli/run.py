@@ -27,7 +27,8 @@ from gateway.cli.logs import LOG_FORMATS, configure_logs
 @click.option("--with-parent", is_flag=True, hidden=True, help="Stop when standard input ends.")
 def run(config: Path, log_format: str, with_parent: bool) -> None:
     """Read the configured devices and deliver what they measure, until Ctrl-C."""
-    from gateway.service import load_configuration, run_service  # noqa: PLC0415 - keeps other commands quick
+    from gateway.service import load_configuration  # noqa: PLC0415 - keeps other commands quick
+    from gateway.service.app import run_service  # noqa: PLC0415 - as above
 
     configuration = load_configuration(config)
     configure_logs(log_format)

@@ -1,6 +1,5 @@
 """The running gateway: devices supervised, readings accepted, messages delivered."""
 
-from gateway.service.app import run_service
 from gateway.service.configuration import Configuration, load_configuration
 
-__all__ = ["Configuration", "load_configuration", "run_service"]
+__all__ = ["Configuration", "load_configuration"]
