@@ -17,6 +17,7 @@ from typing import TypeVar
 from gateway.errors import TransportError
 from gateway.hl7.acknowledgement import Verdict
 from gateway.service.destinations import GdtTable
+from gateway.store import durable_files
 from gateway.store.outbox import OutboxMessage
 
 T = TypeVar("T")
@@ -111,10 +112,7 @@ class FolderSender:
 
     def _write(self, message: OutboxMessage, place: Path) -> None:
         hidden = self._hidden(message, "part")
-        with hidden.open("wb") as file:
-            file.write(message.body)
-            file.flush()
-            os.fsync(file.fileno())
+        durable_files.write(hidden, message.body)
         if hidden.read_bytes() != message.body:
             raise TransportError(
                 f"{self.table.folder}: what was written is read back otherwise; check the disk"
@@ -122,9 +120,8 @@ class FolderSender:
         if _exists(place):
             raise TransportError(f"{place.name} has appeared meanwhile; nobody else may write that name")
         hidden.rename(place)
-        mark = self._mark(message)
-        mark.write_text(place.name, encoding="utf-8")
-        _flush_folder(self.table.folder)
+        durable_files.write(self._mark(message), place.name.encode())
+        durable_files.sync_folder(self.table.folder)
 
     def _is_there(self, message: OutboxMessage) -> bool:
         return _exists(self.table.folder / self._mark(message).read_text(encoding="utf-8"))
@@ -138,11 +135,3 @@ def _exists(path: Path) -> bool:
         path.parent.lstat()
         return False
     return True
-
-
-def _flush_folder(folder: Path) -> None:
-    number = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(number)
-    finally:
-        os.close(number)

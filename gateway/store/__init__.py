@@ -2,7 +2,7 @@
 
 :class:`Database` runs functions in transactions; the modules beside it are those functions, one
 module a table: ``readings``, ``recordings``, ``patients``, ``encounters``, ``orders``, ``outbox``,
-``inbound``, ``journal``, ``audit``.
+``inbound``, ``journal``, ``audit``. ``durable_files`` is for what lies outside it.
 """
 
 from gateway.store.database import Database

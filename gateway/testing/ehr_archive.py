@@ -4,7 +4,6 @@
 one where sending application, sending facility and control id (MSH-3, MSH-4, MSH-10) are the same.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -15,6 +14,7 @@ from urllib.parse import quote
 
 from gateway.errors import Hl7Error
 from gateway.hl7 import Message, parse
+from gateway.store import durable_files
 
 Novelty = Literal["new", "repeated", "conflict"]
 _Key = tuple[str, str, str]
@@ -73,12 +73,9 @@ class Archive:
         self._last_number += 1
         name = f"{self._last_number:06}-{quote(control_id, safe='')[:100]}"
         unfinished = folder / f"{name}.part"
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        durable_files.write(unfinished, data)
         unfinished.rename(folder / f"{name}.hl7")
-        _sync(folder)
+        durable_files.sync_folder(folder)
 
 
 def _kept(directory: Path) -> Iterator[Path]:
@@ -95,12 +92,3 @@ def _number(path: Path) -> int:
 
 def _key(message: Message) -> _Key:
     return message.get("MSH-3"), message.get("MSH-4"), message.control_id
-
-
-def _sync(folder: Path) -> None:
-    """The folder's entries on disk, without which a file that is can still be lost."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
