@@ -1,7 +1,10 @@
 """What the samples of a finger oximeter become, whichever maker's protocol they came in."""
 
+from collections.abc import Collection
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
 
 from gateway.codecs.oximeter_sample import Sample
 from gateway.drivers.contract import Events
@@ -12,9 +15,29 @@ _NO_FINGER = frozenset({"no finger", "probe unplugged", "searched too long", "se
 _NOTED = frozenset({"SpO2 drops"})
 
 
-def unusable(sample: Sample) -> str:
-    """Why a sample is no measurement; empty where it is one."""
-    reasons = [name for name in sample.conditions if name in _NO_FINGER]
+class Moment(Protocol):
+    """What an oximeter says of one moment, in whichever protocol."""
+
+    @property
+    def spo2(self) -> Decimal | None: ...
+
+    @property
+    def pulse_rate(self) -> Decimal | None: ...
+
+    @property
+    def conditions(self) -> tuple[str, ...]: ...
+
+
+def unusable(sample: Moment, without_finger: Collection[str] = _NO_FINGER) -> str:
+    """Why a sample is no measurement; empty where it is one.
+
+    Parameters
+    ----------
+    sample : Moment
+    without_finger : collection of str
+        The conditions under which its numbers are nobody's.
+    """
+    reasons = [name for name in sample.conditions if name in without_finger]
     if sample.spo2 is None:
         reasons.append("no SpO2")
     if sample.pulse_rate is None:

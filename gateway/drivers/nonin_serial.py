@@ -44,6 +44,7 @@ from gateway.drivers.contract import (
     TcpLink,
     clock_setting,
 )
+from gateway.drivers.finger_samples import unusable
 from gateway.drivers.steadiness import REPEAT, OneFinger, repeat_after
 from gateway.model import Observation, Reading, rejected
 
@@ -60,19 +61,9 @@ def select_format(name: str) -> bytes:
     return bytes((0x02, 0x70, 0x02, 0x02, _SELECTABLE[name], 0x03))
 
 
-def unusable(sample: Sample) -> str:
-    """Why a sample is no measurement; empty where it is one."""
-    reasons = [name for name in sample.conditions if name in _NO_FINGER]
-    if sample.spo2 is None:
-        reasons.append("no SpO2")
-    if sample.pulse_rate is None:
-        reasons.append("no pulse rate")
-    return ", ".join(reasons)
-
-
 def reading_of(heard: Heard, sample: Sample, at: datetime) -> Reading:
     """What a frame says when it is taken for itself."""
-    if reason := unusable(sample):
+    if reason := unusable(sample, _NO_FINGER):
         reading = rejected("pulse-oximetry", reason)
     else:
         reading = Reading(
@@ -161,7 +152,7 @@ class Session:
     def _streamed(self, heard: Heard, sample: Sample, at: datetime) -> Events:
         if self._finger is None:
             self._finger = OneFinger(self._settle_s * heard.per_second, self._repeat)
-        if reason := unusable(sample):
+        if reason := unusable(sample, _NO_FINGER):
             return self._finger.gone(reason)
         if "artifact" in sample.conditions:
             return self._finger.disturbed("artifact: keep the finger still")
