@@ -2,7 +2,7 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,28 @@ from gateway.service.mllp_sender import MllpSender
 from gateway.store import Database, outbox, readings
 
 NOW = datetime(2026, 3, 2, 14, 14, 5, tzinfo=UTC)
+
+
+@asynccontextmanager
+async def at_work(
+    work: Coroutine[Any, Any, None],
+) -> AsyncIterator[Callable[[Callable[[], bool]], Awaitable[None]]]:
+    """Work that goes on until the block ends; gives a function that waits for something to hold."""
+    task = asyncio.create_task(work)
+
+    async def until(holds: Callable[[], bool]) -> None:
+        async with asyncio.timeout(100):
+            while not holds():
+                await asyncio.sleep(0.01)
+                if task.done():
+                    task.result()
+
+    try:
+        yield until
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
 
 
 @dataclass
@@ -87,21 +109,8 @@ class Outbound:
     @asynccontextmanager
     async def running(self, lane: Lane):
         """The lane at work; gives a function that waits for something to hold."""
-        task = asyncio.create_task(lane.run())
-
-        async def until(holds: Callable[[], bool]) -> None:
-            async with asyncio.timeout(100):
-                while not holds():
-                    await asyncio.sleep(0.01)
-                    if task.done():
-                        task.result()
-
-        try:
+        async with at_work(lane.run()) as until:
             yield until
-        finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
 
     async def settle(self, lane: Lane, *control_ids: str) -> None:
         """Let the lane work until none of these messages is pending."""

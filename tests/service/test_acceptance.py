@@ -1,12 +1,10 @@
 """Accepted means on disk together with its message; what cannot be sent waits where a person sees it."""
 
 import asyncio
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -24,12 +22,6 @@ NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 ALMA = Patient((Identifier("8834021", "NORTH", "MR"),), family_name="TESTPATIENT", given_name="ALMA")
 _NOT_THEIRS = "the identifier that was entered at the device is not this patient's"
 WEIGHT = Reading(kind="weight", observations=(Observation("weight", Decimal("72.40"), "kg"),))
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
 
 
 @pytest.fixture

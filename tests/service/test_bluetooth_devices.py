@@ -29,6 +29,8 @@ from gateway.testing.gateway_process import GatewayProcess
 from gateway.testing.virtual_ble import VirtualPeripheral
 from gateway.testing.virtual_device import until
 
+from .test_killed_gateway import free_port
+
 ZONE = ZoneInfo("America/New_York")
 COUNT = 8
 _SITE = """
@@ -133,18 +135,10 @@ def _values(message: Message) -> Values:
     return found
 
 
-async def _free_port() -> int:
-    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
-    port = int(server.sockets[0].getsockname()[1])
-    server.close()
-    await server.wait_closed()
-    return port
-
-
 @asynccontextmanager
 async def clinic(folder: Path, *names: str, devices: str = "") -> AsyncIterator[Clinic]:
     """Everything but the gateway."""
-    inbound = await _free_port()
+    inbound = await free_port()
     async with BluetoothRoom() as room, FakeEhr(directory=folder / "ehr") as ehr:
         text = _SITE.format(inbound=inbound, radio=room.port, ehr=ehr.port) + devices
         text += "".join(_DEVICE.format(name=name, driver=KINDS[name].driver) for name in names)

@@ -1,7 +1,7 @@
 """Whom a device is on, from the manager's report to the reading that is filed by it."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -88,12 +88,6 @@ def _merge(survivor: str, retired: str, at: str) -> bytes:
         f"MRG|{retired}^^^NORTH^MR",
     )
     return "\r".join((*lines, "")).encode()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
 
 
 def _taken(database: Database, *messages: bytes) -> list[Message]:

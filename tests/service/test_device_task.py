@@ -1,12 +1,11 @@
 """One device's life on its link: it vanishes, comes back, talks rubbish, and no reading is lost for it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 
 import pytest
 from structlog.testing import capture_logs
@@ -21,12 +20,6 @@ from gateway.store import Database, journal
 from gateway.transports import Connection, Received, Transport, open_transport
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
 
 
 @dataclass

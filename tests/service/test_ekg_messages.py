@@ -3,7 +3,6 @@
 import asyncio
 import sqlite3
 from base64 import b64decode
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -12,7 +11,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pypdf import PdfReader
@@ -71,12 +69,6 @@ def _outgoing(*forms: EkgForm) -> Outgoing:
         zone=ZoneInfo("America/New_York"),
         now=lambda: NOW,
     )
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
 
 
 def _accept(database: Database, outgoing: Outgoing, *, room: str | None = "EXAM3") -> None:

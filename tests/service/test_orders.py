@@ -2,7 +2,6 @@
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -72,12 +71,6 @@ def _adt(event: str, patient: str, room: str, at: str = "20260302090000-0500") -
         f"PV1|1|O|FAMMED^{room}",
     )
     return "\r".join((*lines, "")).encode()
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
 
 
 def _taken(

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -30,6 +30,8 @@ from gateway.store.readings import StoredReading
 from gateway.testing import FakeEhr
 from gateway.testing.ehr_faults import Fault
 from gateway.testing.talking_scale import write_site
+
+from .conftest import at_work
 
 NOW = datetime(2026, 3, 2, 14, 30, tzinfo=UTC)
 ALMA = Patient((Identifier("8834021", "NORTH", "MR"),), "TESTPATIENT", "ALMA", birth_date="19610417")
@@ -97,21 +99,10 @@ class Bench:
     @asynccontextmanager
     async def running(self, queries: PatientQueries) -> AsyncIterator[Callable[..., Any]]:
         """The queries at work; gives a function that waits for something to hold."""
-        task = asyncio.create_task(queries.run())
-
-        async def until(holds: Callable[[], bool]) -> None:
-            async with asyncio.timeout(100):
-                while not holds():
-                    await asyncio.sleep(0.01)
-                    if task.done():
-                        task.result()
-
         try:
-            yield until
+            async with at_work(queries.run()) as until:
+                yield until
         finally:
-            task.cancel()
-            with suppress(asyncio.CancelledError):
-                await task
             await asyncio.sleep(0.05)  # the EHR may not have seen yet that it was connected to, and left
 
     def settle(self, ehr: FakeEhr, reading_id: int, **settings: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,12 +37,6 @@ def _is_soon_asked(fixture: SessionFixture) -> bool:
 def _usb_sessions() -> list[Path]:
     fixtures = {path: load_fixture(path) for path in sorted(FIXTURES.glob("*/*.toml"))}
     return [path for path, each in fixtures.items() if _usb_link(each) and _is_soon_asked(each)]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    with Database(tmp_path / "gateway.db") as database:
-        yield database
 
 
 def _gateway(device: VirtualUsbSession, database: Database, taken: list[Reading]) -> DeviceTask:
